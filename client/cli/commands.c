@@ -1,0 +1,107 @@
+/*
+ * commands.c - the table of commands.
+ *
+ * A new operation is a row here, a table of options and, when its rules need more than filling
+ * fields, a handler in its family's file.
+ */
+#include "client/cli/families.h"
+#include "protocol/check.h"
+
+#include <string.h>
+
+enum { CHANGES = COMMAND_CHANGES, ADMIN = COMMAND_ADMIN };
+
+static const struct command commands[] = {
+    {"ping", NULL, ZR_OP_PING, 0, no_params, ping_run, "Ask whether the server answers"},
+    {"import", "zips", ZR_OP_ZIP_PUT, CHANGES, import_zips_params, import_zips_run,
+     "Load the ZIP table from FILE.csv[.gz], all or nothing"},
+    {"category", "add", ZR_OP_CATEGORY_PUT, CHANGES, category_add_params, category_add_run,
+     "Make a category with its rate"},
+    {"category", "put", ZR_OP_CATEGORY_PUT, CHANGES, category_put_params, category_put_run,
+     "Change a category: rate, name, where it is offered"},
+    {"category", "list", ZR_OP_CATEGORY_LIST, 0, no_params, execute_list, "List the categories"},
+    {"contractor", "add", ZR_OP_CONTRACTOR_PUT, CHANGES, contractor_add_params, contractor_add_run,
+     "Make a contractor (PENDING until approved)"},
+    {"contractor", "show", ZR_OP_CONTRACTOR_GET, 0, contractor_show_params, contractor_show_run,
+     "Show a contractor"},
+    {"contractor", "list", ZR_OP_CONTRACTOR_LIST, 0, no_params, execute_list,
+     "List the contractors"},
+    {"contractor", "status", ZR_OP_CONTRACTOR_STATUS, CHANGES, contractor_status_params,
+     contractor_status_run, "Approve, suspend or close a contractor"},
+    {"claim", NULL, ZR_OP_CLAIM, CHANGES, claim_params, claim_run,
+     "Claim slots: each ZIP with each category"},
+    {"release", NULL, ZR_OP_RELEASE, CHANGES, release_params, execute_simple, "End a claim"},
+    {"pause", NULL, ZR_OP_PAUSE, CHANGES, pause_params, pause_run,
+     "Pause a claim or a whole contractor"},
+    {"resume", NULL, ZR_OP_RESUME, CHANGES, resume_params, pause_run,
+     "Resume a claim or a whole contractor"},
+    {"claims", NULL, ZR_OP_CLAIMS_LIST, 0, claims_params, claims_run, "List claims"},
+    {"slot", NULL, ZR_OP_SLOT_GET, 0, slot_params, slot_run, "Show who holds a slot"},
+    {"route", NULL, ZR_OP_ROUTE, CHANGES, route_params, route_run, "Who is rung for a call"},
+    {"next", NULL, ZR_OP_ROUTE_NEXT, CHANGES, next_params, next_run,
+     "The next candidate after an attempt that ended"},
+    {"connect", NULL, ZR_OP_CONNECT, CHANGES, connect_params, execute_simple,
+     "Report that a candidate answered"},
+    {"qualify", NULL, ZR_OP_QUALIFY, CHANGES, qualify_params, reported_call_run,
+     "Report talk time of a call that goes on"},
+    {"end", NULL, ZR_OP_END, CHANGES, end_params, reported_call_run, "Report the end of a call"},
+    {"call", NULL, ZR_OP_CALL_GET, 0, call_params, call_show_run, "Show a call and its legs"},
+    {"wallet", "topup", ZR_OP_TOPUP, CHANGES, wallet_topup_params, execute_simple,
+     "Credit a wallet, once per provider reference"},
+    {"wallet", "show", ZR_OP_WALLET_GET, 0, wallet_contractor_params, execute_simple,
+     "Show a wallet"},
+    {"wallet", "ledger", ZR_OP_LEDGER_LIST, 0, wallet_contractor_params, execute_list,
+     "List a wallet's postings, newest first"},
+    {"policy", "get", ZR_OP_POLICY_GET, ADMIN, policy_get_params, policy_get_run,
+     "Show the policy in force"},
+    {"policy", "put", ZR_OP_POLICY_PUT, CHANGES | ADMIN, policy_put_params, policy_put_run,
+     "Change the values given, keep the others"},
+    {"principal", "add", ZR_OP_PRINCIPAL_PUT, CHANGES | ADMIN, principal_add_params, principal_run,
+     "Give a certificate's key a role"},
+    {"principal", "revoke", ZR_OP_PRINCIPAL_REVOKE, CHANGES | ADMIN, principal_revoke_params,
+     principal_run, "Take it away"},
+    {"clock", "advance", ZR_OP_CLOCK_ADVANCE, CHANGES, clock_params, execute_simple,
+     "Move the log clock (bench mode, manual clock)"},
+    {"admin", "ping", ZR_OP_PING, ADMIN, no_params, ping_run, "Ask whether the server answers"},
+    {"admin", "stats", ZR_OP_SERVER_STATS, ADMIN, no_params, execute_simple, "Show its counters"},
+    {"admin", "audit", ZR_OP_AUDIT, ADMIN, no_params, execute_simple,
+     "Check every invariant over the whole state"},
+    {"admin", "state-hash", ZR_OP_STATE_HASH, ADMIN, no_params, execute_simple,
+     "Hash of the whole state"},
+    {"dev", "cert", 0, CHANGES, dev_cert_params, dev_cert_run,
+     "Issue another certificate from a dev folder's CA"},
+    {"dev", NULL, 0, CHANGES, dev_params, dev_run,
+     "Make a throw-away CA, certificates and a server"},
+};
+
+enum { COMMANDS_COUNT = sizeof commands / sizeof commands[0] };
+
+const struct command *
+commands_table(size_t *commands_count)
+{
+    CHECK(commands_count != NULL);
+    *commands_count = COMMANDS_COUNT;
+    return commands;
+}
+
+const struct command *
+command_find(int argc, char **argv, int *words)
+{
+    CHECK(argc >= 1);
+    for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+        const struct command *command = &commands[i];
+
+        if (strcmp(command->name, argv[0]) != 0) {
+            continue;
+        }
+        if (command->subcommand == NULL) {
+            *words = 1;
+            return command;
+        }
+        if (argc > 1 && strcmp(command->subcommand, argv[1]) == 0) {
+            *words = 2;
+            return command;
+        }
+    }
+    return NULL;
+}

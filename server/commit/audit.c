@@ -1,0 +1,274 @@
+/*
+ * audit.c - see audit.h.
+ */
+#include "server/commit/audit.h"
+
+#include "protocol/bytes.h"
+#include "protocol/check.h"
+#include "server/base/log.h"
+#include "server/commit/decisions.h"
+#include "server/domain/slot.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* ---- hash ------------------------------------------------------------------------------------ */
+
+struct hashing {
+    struct mac *mac;
+    uint64_t rows;
+    uint8_t table;
+};
+
+static bool
+hash_row(void *context, struct store_value key, struct store_value row)
+{
+    struct hashing *hashing = context;
+    uint8_t lengths[9];
+
+    lengths[0] = hashing->table;
+    zr_store_u32(lengths + 1, (uint32_t)key.bytes_count);
+    zr_store_u32(lengths + 5, (uint32_t)row.bytes_count);
+    sha256_add(hashing->mac, lengths, sizeof lengths);
+    sha256_add(hashing->mac, key.bytes, key.bytes_count);
+    sha256_add(hashing->mac, row.bytes, row.bytes_count);
+    hashing->rows++;
+    return true;
+}
+
+void
+audit_state_hash(struct state *state, struct mac *mac, struct zr_state_hash_reply *reply)
+{
+    struct hashing hashing = {.mac = mac};
+
+    CHECK(tail_count(state->tail) == 0);
+    sha256_start(mac);
+    for (unsigned table = 0; table < STORE_TABLES; table++) {
+        const enum store_kind kind = store_table_kind((enum store_table)table);
+
+        if (kind == STORE_KIND_RULE || kind == STORE_KIND_FOLDED) {
+            hashing.table = (uint8_t)table;
+            store_scan(state->view, (enum store_table)table, hash_row, &hashing);
+        }
+    }
+    sha256_finish(mac, reply->hash.bytes);
+    reply->rows = hashing.rows;
+    reply->commit_seq = state->seq - 1;
+}
+
+/* ---- audit ----------------------------------------------------------------------------------- */
+
+struct audit {
+    struct state *state;
+    struct zr_audit_reply *reply;
+    int64_t wallets_cents;  /* Sum over wallets of MAIN + CREDIT. */
+    int64_t accounts_cents; /* Sum over the network's own accounts. */
+    int64_t held_cents;     /* Sum over wallets. */
+    int64_t holds_cents;    /* Sum over legs. */
+    int64_t charged_cents;  /* Sum over wallets. */
+    uint64_t chained;       /* Transfers found on the wallets' chains. */
+};
+
+static void
+violation(struct audit *audit, const char *rule, uint64_t where)
+{
+    audit->reply->violations++;
+    log_line(LOG_LEVEL_ERROR, "audit_violation", "rule=%s row=%llu", rule,
+             (unsigned long long)where);
+}
+
+static bool
+audit_account(void *context, struct store_value key, struct store_value row)
+{
+    struct audit *audit = context;
+    struct account_row account;
+
+    (void)key;
+    CHECK(row.bytes_count == sizeof account);
+    memcpy(&account, row.bytes, sizeof account);
+    audit->accounts_cents += account.balance_cents;
+    audit->reply->accounts++;
+    return true;
+}
+
+/* Walk the wallet's transfers: they must add up to its balances. */
+static void
+audit_chain(struct audit *audit, uint64_t contractor, const struct wallet_row *wallet)
+{
+    int64_t main_cents = 0;
+    int64_t credit_cents = 0;
+    uint64_t transfer = wallet->last_transfer;
+    struct posting_row posting;
+
+    while (transfer != 0) {
+        if (!state_posting_get(audit->state, transfer, &posting) ||
+            posting.contractor != contractor || posting.previous >= transfer) {
+            violation(audit, "ledger_chain", transfer);
+            return;
+        }
+        main_cents += posting.credit == ZR_ACCOUNT_MAIN ? posting.amount_cents : 0;
+        main_cents -= posting.debit == ZR_ACCOUNT_MAIN ? posting.amount_cents : 0;
+        credit_cents += posting.credit == ZR_ACCOUNT_CREDIT ? posting.amount_cents : 0;
+        credit_cents -= posting.debit == ZR_ACCOUNT_CREDIT ? posting.amount_cents : 0;
+        audit->chained++;
+        transfer = posting.previous;
+    }
+    if (main_cents != wallet->main_cents || credit_cents != wallet->credit_cents) {
+        violation(audit, "I10_wallet", contractor);
+    }
+}
+
+static bool
+audit_wallet(void *context, struct store_value key, struct store_value row)
+{
+    struct audit *audit = context;
+    struct wallet_row wallet;
+    uint64_t contractor;
+
+    CHECK(key.bytes_count == sizeof contractor);
+    CHECK(row.bytes_count == sizeof wallet);
+    memcpy(&contractor, key.bytes, sizeof contractor);
+    memcpy(&wallet, row.bytes, sizeof wallet);
+    audit->wallets_cents += wallet.main_cents + wallet.credit_cents;
+    audit->held_cents += wallet.held_cents;
+    audit->charged_cents += wallet.charged_cents;
+    audit->reply->accounts += 2;
+    audit_chain(audit, contractor, &wallet);
+    return true;
+}
+
+/* One claim of a slot: its own row must say the same. */
+static void
+audit_slot_claim(struct audit *audit, uint64_t slot_number, const struct slot_claim_row *claim)
+{
+    struct claim_row row;
+
+    if (!state_claim_get(audit->state, claim->claim_id, &row) || row.ended_ms != 0 ||
+        row.contractor != claim->contractor || row.title != claim->title ||
+        state_slot_number(row.zip, row.category) != slot_number) {
+        violation(audit, "I5_claim", claim->claim_id);
+    }
+}
+
+static bool
+audit_slot(void *context, struct store_value key, struct store_value row)
+{
+    struct audit *audit = context;
+    struct slot_row slot = {0};
+    uint64_t number;
+    int primaries = 0;
+
+    CHECK(key.bytes_count == sizeof number);
+    CHECK(row.bytes_count <= sizeof slot);
+    memcpy(&number, key.bytes, sizeof number);
+    memcpy(&slot, row.bytes, row.bytes_count);
+    for (int i = 0; i < slot.claims_count && i < SLOT_CLAIMS_MAX; i++) {
+        primaries += slot.claims[i].title == ZR_TITLE_PRIMARY;
+        if (i > 0 && slot.claims[i].claim_id <= slot.claims[i - 1].claim_id) {
+            violation(audit, "I2_order", number);
+        }
+        audit_slot_claim(audit, number, &slot.claims[i]);
+    }
+    if (primaries > 1 || (primaries == 0 && slot.claims_count > 0 && !slot.open)) {
+        violation(audit, "I1_primary", number);
+    }
+    audit->reply->slots++;
+    return true;
+}
+
+static bool
+audit_claim(void *context, struct store_value key, struct store_value row)
+{
+    struct audit *audit = context;
+    struct slot_row slot;
+    struct claim_row claim;
+    uint64_t claim_id;
+
+    CHECK(row.bytes_count == sizeof claim);
+    memcpy(&claim_id, key.bytes, sizeof claim_id);
+    memcpy(&claim, row.bytes, sizeof claim);
+    if (claim.ended_ms == 0) {
+        state_slot_get(audit->state, claim.zip, claim.category, &slot);
+        if (slot_find_claim(&slot, claim_id) == SLOT_NO_CLAIM) {
+            violation(audit, "I5_claim_without_slot", claim_id);
+        }
+        audit->reply->claims++;
+    }
+    return true;
+}
+
+static bool
+audit_call(void *context, struct store_value key, struct store_value row)
+{
+    struct audit *audit = context;
+    struct call_row call = {0};
+    int charged = 0;
+    int connected = 0;
+
+    CHECK(row.bytes_count <= sizeof call);
+    memcpy(&call, row.bytes, row.bytes_count);
+    for (int i = 0; i < call.legs_count && i < CALL_LEGS_MAX; i++) {
+        const struct call_leg_row *leg = &call.legs[i];
+
+        charged += leg->settlement == ZR_SETTLEMENT_CHARGED;
+        connected += leg->connected_ms != 0 && leg->ended_ms == 0;
+        audit->holds_cents += leg->hold_cents;
+        audit->reply->charged_cents += leg->amount_cents;
+        if (leg->settlement == ZR_SETTLEMENT_CHARGED && leg->amount_cents != leg->rate_cents) {
+            violation(audit, "I8_amount", zr_load_u64(key.bytes));
+        }
+    }
+    if (charged > 1 || connected > 1) {
+        violation(audit, charged > 1 ? "I7_one_charge" : "I6_one_connected",
+                  zr_load_u64(key.bytes));
+    }
+    audit->reply->charges += (uint64_t)charged;
+    audit->reply->calls++;
+    return true;
+}
+
+static bool
+audit_decision(void *context, struct store_value key, struct store_value row)
+{
+    struct audit *audit = context;
+    struct decision_row decision = {0};
+
+    (void)key;
+    memcpy(&decision, row.bytes,
+           row.bytes_count < sizeof decision ? row.bytes_count : sizeof decision);
+    if ((decision.flags & DECISION_SKIPPED_PRIMARY) != 0) {
+        audit->reply->decisions_skipped_primary++;
+    }
+    audit->reply->decisions++;
+    return true;
+}
+
+void
+audit_run(struct state *state, struct zr_audit_reply *reply)
+{
+    struct audit audit = {.state = state, .reply = reply};
+
+    CHECK(tail_count(state->tail) == 0);
+    *reply = (struct zr_audit_reply){.commit_seq = state->seq - 1};
+    store_scan(state->view, TABLE_ACCOUNT, audit_account, &audit);
+    store_scan(state->view, TABLE_WALLET, audit_wallet, &audit);
+    store_scan(state->view, TABLE_SLOT, audit_slot, &audit);
+    store_scan(state->view, TABLE_CLAIM, audit_claim, &audit);
+    store_scan(state->view, TABLE_CALL, audit_call, &audit);
+    store_scan(state->view, TABLE_DECISION, audit_decision, &audit);
+    reply->postings = store_count(state->view, TABLE_POSTING);
+    reply->postings_sum_cents = audit.accounts_cents + audit.wallets_cents;
+    if (reply->postings_sum_cents != 0) {
+        violation(&audit, "I10_sum", 0);
+    }
+    if (audit.chained != reply->postings) {
+        violation(&audit, "ledger_chains", audit.chained);
+    }
+    if (audit.held_cents != audit.holds_cents) {
+        violation(&audit, "holds", (uint64_t)audit.held_cents);
+    }
+    if (audit.charged_cents != reply->charged_cents) {
+        violation(&audit, "charges", (uint64_t)audit.charged_cents);
+    }
+    reply->balanced = reply->postings_sum_cents == 0 && reply->violations == 0;
+}

@@ -1,0 +1,71 @@
+/*
+ * decisions.h - the record of each ROUTE and ROUTE_NEXT of a call (R68, R47).
+ *
+ * No reply waits for it: workers put records into a bounded ring, and the committer appends the
+ * ring with its next batch. A crash can lose that ring and nothing else; a full ring drops the
+ * record and counts it (SERVER_STATS decisions_lost).
+ */
+#ifndef ZR_DECISIONS_H
+#define ZR_DECISIONS_H
+
+#include "server/base/arena.h"
+#include "server/domain/cascade.h"
+#include "server/store/store.h"
+
+#include <stdatomic.h>
+
+enum { DECISION_JUDGED_MAX = 16 };
+
+enum decision_flag {
+    DECISION_SKIPPED_PRIMARY = 1, /* An eligible primary was passed over: never (E23). */
+    DECISION_JUDGED_CUT = 2,      /* More claims were judged than fit. */
+};
+
+struct decision_row {
+    struct zr_id call_ref;
+    struct zr_id call_id;
+    uint8_t principal[8];
+    uint64_t time_ms;
+    uint64_t snapshot_seq;
+    uint32_t policy_version;
+    uint32_t tenant;
+    uint32_t zip;
+    uint16_t category;
+    uint16_t status; /* OK, NO_COVERAGE, EXHAUSTED. */
+    uint8_t revision;
+    uint8_t attempt;
+    uint8_t flags; /* enum decision_flag */
+    uint8_t judged_count;
+    uint8_t candidates_count;
+    uint8_t candidates[TICKET_CANDIDATES_MAX]; /* Indexes into judged. */
+    uint8_t reserved[7];
+    struct {
+        uint32_t contractor;
+        uint32_t reasons;
+    } judged[DECISION_JUDGED_MAX]; /* In rank order. */
+};
+_Static_assert(sizeof(struct decision_row) == 88 + 8 * DECISION_JUDGED_MAX, "stored layout");
+
+struct decision_ring {
+    struct decision_row *rows;
+    uint32_t mask;
+    _Atomic uint32_t pushed; /* Worker. */
+    _Atomic uint32_t taken;  /* Committer. */
+    _Atomic uint64_t lost;
+};
+
+void decision_ring_init(struct decision_ring *ring, struct arena *arena, uint32_t rows_max);
+
+/* Keep what cascade_decide judged. Worker. */
+void decision_record(struct decision_row *row, const struct cascade_decision *decision);
+
+/* Append a record; counts it as lost when the ring is full. Worker. */
+void decision_push(struct decision_ring *ring, const struct decision_row *row);
+
+/* Move up to rows_max records into the open write transaction. Returns how many. Committer. */
+uint32_t decision_drain(struct decision_ring *ring, struct store_view *view, uint32_t rows_max);
+
+/* Records waiting. */
+uint32_t decision_count(const struct decision_ring *ring);
+
+#endif

@@ -1,0 +1,288 @@
+/*
+ * recover.c - see recover.h.
+ */
+#include "server/commit/recover.h"
+
+#include "protocol/check.h"
+#include "server/base/log.h"
+#include "server/commit/audit.h"
+
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FOLD_ROWS_A_COMMIT = 8192, REPLAY_TAIL_ROWS = 262144, REPLAY_BATCH = 512 };
+
+/* A connected leg is at most this much younger than its call_ref: ticket life and a margin. */
+#define CONNECT_AFTER_ROUTE_MS (UINT64_C(3600) * 1000)
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+static enum status
+fold_and_commit(const struct recover *recover)
+{
+    struct executor *executor = recover->executor;
+    enum status status;
+
+    (void)tail_fold(recover->tail, recover->view, FOLD_ROWS_A_COMMIT);
+    executor->head.fold_seq = tail_folded_to(recover->tail, executor->head.commit_seq);
+    memcpy(executor->head.counters, executor->state.counters, sizeof executor->state.counters);
+    status = store_commit(recover->view, &executor->head);
+    if (status == STATUS_OK) {
+        tail_batch_done(recover->tail);
+        status = store_write_begin(recover->store, recover->view);
+    }
+    return status;
+}
+
+/* Images of every row since the oldest unfolded touch, in order, into their tables. */
+static enum status
+tail_rebuild(const struct recover *recover)
+{
+    struct executor *executor = recover->executor;
+    struct journal_entry entry;
+    enum status status = STATUS_OK;
+
+    for (uint64_t seq = executor->head.fold_seq + 1; seq <= executor->head.commit_seq; seq++) {
+        if (!journal_read(recover->view, seq, &entry)) {
+            log_line(LOG_LEVEL_ERROR, "journal_hole", "seq=%llu do=\"restore a backup\"",
+                     (unsigned long long)seq);
+            return STATUS_CORRUPT;
+        }
+        if (tail_room(recover->tail) < STATE_IMAGES_MAX) {
+            status = fold_and_commit(recover);
+            if (status != STATUS_OK) {
+                return status;
+            }
+            CHECK(journal_read(recover->view, seq, &entry));
+        }
+        if (!journal_restore_images(recover->tail, seq, &entry)) {
+            return STATUS_CORRUPT;
+        }
+    }
+    do {
+        status = fold_and_commit(recover);
+    } while (status == STATUS_OK && tail_count(recover->tail) > 0);
+    return status;
+}
+
+struct filling {
+    const struct recover *recover;
+    uint64_t now_ms;
+};
+
+static bool
+fill_contractor(void *context, struct store_value key, struct store_value row)
+{
+    const struct filling *filling = context;
+    struct hot *hot = filling->recover->hot;
+    struct hot_change change = {.with_rows = true};
+    struct contractor_row contractor;
+    struct wallet_row wallet;
+    uint64_t number;
+
+    CHECK(row.bytes_count == sizeof contractor);
+    memcpy(&number, key.bytes, sizeof number);
+    memcpy(&contractor, row.bytes, sizeof contractor);
+    if (number >= hot_contractors_max(hot)) {
+        log_line(LOG_LEVEL_ERROR, "too_many_contractors",
+                 "contractor=%llu do=\"raise contractors_max\"", (unsigned long long)number);
+        return false;
+    }
+    change.contractor = (uint32_t)number;
+    state_wallet_get(&filling->recover->executor->state, change.contractor, &wallet);
+    hot_rows_of(&change.rows, &contractor, &wallet);
+    hot_publish(hot, &change);
+    return true;
+}
+
+static void
+fill_call_units(const struct filling *filling, const struct zr_id *call_ref,
+                const struct call_row *call)
+{
+    for (int i = 0; i < call->legs_count; i++) {
+        const struct call_leg_row *leg = &call->legs[i];
+        const uint64_t expires_ms = leg->connected_ms + UNIT_TTL_MS;
+
+        if (leg->connected_ms == 0 || leg->ended_ms != 0 || expires_ms <= filling->now_ms) {
+            continue;
+        }
+        if (units_add(filling->recover->units, call_ref, leg->contractor, expires_ms)) {
+            hot_publish(filling->recover->hot,
+                        &(struct hot_change){.contractor = leg->contractor, .units = 1});
+        }
+    }
+}
+
+/* Calls stand in the order of their issue, so only the newest part of the table is walked. */
+static void
+fill_units(const struct filling *filling)
+{
+    const struct recover *recover = filling->recover;
+    const uint64_t window_ms = UNIT_TTL_MS + CONNECT_AFTER_ROUTE_MS;
+    const uint64_t from_ms = filling->now_ms > window_ms ? filling->now_ms - window_ms : 0;
+    const uint64_t from_be = htobe64(from_ms);
+    struct zr_id call_ref = {{0}};
+    struct store_value key;
+    struct store_value value;
+    struct call_row call;
+
+    memcpy(call_ref.bytes, &from_be, sizeof from_be);
+    while (store_seek(recover->view, TABLE_CALL,
+                      (struct store_value){call_ref.bytes, sizeof call_ref.bytes}, &key, &value) &&
+           key.bytes_count == sizeof call_ref) {
+        memcpy(&call_ref, key.bytes, sizeof call_ref);
+        if (state_call_get(&recover->executor->state, &call_ref, &call)) {
+            fill_call_units(filling, &call_ref, &call);
+        }
+        /* The next key: one higher in the last byte, carried. */
+        for (int i = sizeof call_ref.bytes - 1; i >= 0 && ++call_ref.bytes[i] == 0; i--) {
+        }
+    }
+}
+
+enum status
+recover_memory(const struct recover *recover)
+{
+    struct executor *executor = recover->executor;
+    struct filling filling = {.recover = recover};
+    enum status status = store_write_begin(recover->store, recover->view);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    executor->head = *store_head(recover->store);
+    executor->head.boots++;
+    memcpy(executor->state.counters, executor->head.counters, sizeof executor->state.counters);
+    filling.now_ms = executor->head.log_ms;
+    status = tail_rebuild(recover);
+    if (status == STATUS_OK) {
+        store_scan(recover->view, TABLE_CONTRACTOR, fill_contractor, &filling);
+        fill_units(&filling);
+        status = state_failure(&executor->state);
+    }
+    store_abort(recover->view);
+    return status;
+}
+
+/* ---- replay ---------------------------------------------------------------------------------- */
+
+struct replay {
+    struct store_view from;
+    struct recover into;
+    struct executor executor;
+    struct store_view view;
+};
+
+/* The chain up to the row must be what the row says of the one before it. */
+static bool
+replay_chain_holds(const struct replay *replay, const struct journal_entry *entry, uint64_t seq)
+{
+    if (memcmp(entry->head.previous, replay->executor.head.journal_hash, SHA256_BYTES) == 0) {
+        return true;
+    }
+    log_line(LOG_LEVEL_ERROR, "replay_chain", "seq=%llu error=\"previous hash differs\"",
+             (unsigned long long)seq);
+    return false;
+}
+
+static enum status
+replay_commands(struct replay *replay, uint64_t last_seq)
+{
+    struct journal_entry entry;
+    enum status status = STATUS_OK;
+
+    for (uint64_t seq = 1; seq <= last_seq && status == STATUS_OK; seq++) {
+        if (!journal_read(&replay->from, seq, &entry)) {
+            log_line(LOG_LEVEL_ERROR, "replay_truncated", "seq=%llu of=%llu",
+                     (unsigned long long)seq, (unsigned long long)last_seq);
+            return STATUS_CORRUPT;
+        }
+        if (!replay_chain_holds(replay, &entry, seq)) {
+            return STATUS_CORRUPT;
+        }
+        if (!execute_replay(&replay->executor, &entry, seq)) {
+            log_line(LOG_LEVEL_ERROR, "replay_differs", "seq=%llu op=0x%04x",
+                     (unsigned long long)seq, entry.frame[4] | entry.frame[5] << 8);
+            return STATUS_CORRUPT;
+        }
+        if (seq % REPLAY_BATCH == 0 || tail_room(replay->into.tail) < 4 * STATE_IMAGES_MAX) {
+            status = fold_and_commit(&replay->into);
+        }
+    }
+    while (status == STATUS_OK) {
+        const bool folded = tail_count(replay->into.tail) == 0;
+
+        status = fold_and_commit(&replay->into);
+        if (folded) {
+            break;
+        }
+    }
+    return status;
+}
+
+static void
+hash_of_view(struct store_view *view, struct tail *tail, struct mac *mac,
+             struct zr_state_hash_reply *reply)
+{
+    struct state state = {.view = view, .tail = tail, .seq = 1};
+
+    audit_state_hash(&state, mac, reply);
+}
+
+static void
+hash_print(const char *what, uint64_t seq, const struct zr_hash *hash)
+{
+    char text[2 * sizeof hash->bytes + 1];
+
+    for (size_t i = 0; i < sizeof hash->bytes; i++) {
+        static const char digits[] = "0123456789abcdef";
+
+        text[2 * i] = digits[hash->bytes[i] >> 4];
+        text[2 * i + 1] = digits[hash->bytes[i] & 15];
+    }
+    text[2 * sizeof hash->bytes] = '\0';
+    log_line(LOG_LEVEL_INFO, "state_hash", "of=%s commit_seq=%llu hash=%s", what,
+             (unsigned long long)seq, text);
+}
+
+enum status
+recover_replay(struct store *from, struct store *into, struct arena *arena)
+{
+    struct replay *replay = arena_take(arena, sizeof *replay, "replay");
+    struct zr_state_hash_reply original = {0};
+    struct zr_state_hash_reply replayed = {0};
+    const uint64_t last_seq = store_head(from)->commit_seq;
+    enum status status;
+
+    if (store_head(from)->fold_seq != last_seq) {
+        log_line(LOG_LEVEL_ERROR, "replay_unfolded",
+                 "do=\"the database was not closed cleanly: serve it once, then replay\"");
+        return STATUS_INVALID;
+    }
+    replay->executor = (struct executor){.state = {.view = &replay->view}, .mac = mac_open()};
+    replay->into = (struct recover){.store = into,
+                                    .view = &replay->view,
+                                    .executor = &replay->executor,
+                                    .tail = tail_open(arena, REPLAY_TAIL_ROWS)};
+    replay->executor.state.tail = replay->into.tail;
+    status = store_read_begin(from, &replay->from);
+    if (status == STATUS_OK) {
+        status = store_write_begin(into, &replay->view);
+    }
+    if (status == STATUS_OK) {
+        status = replay_commands(replay, last_seq);
+    }
+    if (status == STATUS_OK) {
+        hash_of_view(&replay->from, replay->into.tail, replay->executor.mac, &original);
+        hash_of_view(&replay->view, replay->into.tail, replay->executor.mac, &replayed);
+        hash_print("original", last_seq, &original.hash);
+        hash_print("replayed", last_seq, &replayed.hash);
+        status = memcmp(&original.hash, &replayed.hash, sizeof original.hash) == 0 ? STATUS_OK
+                                                                                   : STATUS_CORRUPT;
+    }
+    store_abort(&replay->view);
+    store_read_close(&replay->from);
+    mac_close(replay->executor.mac);
+    return status;
+}

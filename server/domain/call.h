@@ -1,0 +1,80 @@
+/*
+ * call.h - CONNECT, QUALIFY, END and what they leave behind (M4).
+ *
+ *     RINGING --CONNECT--> CONNECTED --talk >= qualify_ms--> QUALIFIED
+ *     CONNECTED, QUALIFIED --END--> ENDED
+ *     CONNECTED, QUALIFIED --END, caller stays--> RINGING
+ *     RINGING --END without index--> ABANDONED
+ *
+ * A call row is born with the first of these to be committed, whichever it is: an END may come
+ * before its CONNECT (E44), and the ticket carries all that is needed to settle it.
+ *
+ * Exactly once without an idempotency key: the call is found by (tenant, call id), the leg by
+ * its contractor, and a repeat gets the reply rebuilt from the row.
+ */
+#ifndef ZR_CALL_H
+#define ZR_CALL_H
+
+#include "server/domain/command.h"
+#include "server/domain/ticket.h"
+
+uint16_t call_connect_apply(struct state *state, const struct command *command,
+                            const struct zr_connect_request *request,
+                            struct zr_connect_reply *reply, struct effects *effects,
+                            uint16_t *detail);
+
+uint16_t call_qualify_apply(struct state *state, const struct command *command,
+                            const struct zr_qualify_request *request,
+                            struct zr_settlement_reply *reply, struct effects *effects);
+
+uint16_t call_end_apply(struct state *state, const struct command *command,
+                        const struct zr_end_request *request, struct zr_settlement_reply *reply,
+                        struct effects *effects, uint16_t *detail);
+
+uint16_t call_get(struct state *state, const struct command *command,
+                  const struct zr_call_get_request *request, struct zr_call_get_reply *reply);
+
+/* ---- shared by the files of this family ------------------------------------------------------ */
+
+/* END without a ticket index: the connected leg, or the caller gave up. */
+enum { CALL_INDEX_NONE = 255 };
+
+/* A call under judgement: its row, and whether it is stored yet. */
+struct call_view {
+    struct zr_id call_ref;
+    struct call_row row;
+    bool stored;
+};
+
+/* Find the call of this tenant; false = none is committed yet. */
+bool call_find(struct state *state, uint32_t tenant, const struct zr_id *call_id,
+               struct call_view *call);
+
+/* Begin a call from a ticket, in memory. */
+void call_begin(struct call_view *call, const struct ticket *ticket);
+
+/* Put the row, and its index entry when it is new. */
+void call_put(struct state *state, struct call_view *call);
+
+/* The contractor's leg, or NULL. */
+struct call_leg_row *call_leg_find(struct call_row *row, uint32_t contractor);
+
+/* The leg that is connected now, or NULL (I6: at most one). */
+struct call_leg_row *call_leg_connected(struct call_row *row);
+
+/* Append a leg for a ticket's candidate, or NULL when the call has had its attempts. */
+struct call_leg_row *call_leg_begin(struct call_row *row, const struct ticket *ticket,
+                                    const struct ticket_candidate *candidate);
+
+/* The one checked way to change a call's state. */
+void call_move(struct call_row *row, enum zr_call_state to);
+
+/*
+ * Is the ticket good for CONNECT or END now? OK, BAD_TICKET, INVALID_FIELD (answered_at before
+ * issue or > 5 s ahead), TOO_LATE, TICKET_EXPIRED: expiry is judged at answered_at (M4).
+ * *answered_at_ms 0 becomes the log time.
+ */
+uint16_t call_ticket_judge(const struct command *command, const struct ticket *ticket,
+                           uint8_t index, uint64_t *answered_at_ms);
+
+#endif

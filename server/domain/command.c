@@ -1,0 +1,99 @@
+/*
+ * command.c - from an operation to its rule: the one table that the committer and the snapshot
+ * reads go through.
+ */
+#include "server/domain/command.h"
+
+#include "protocol/check.h"
+#include "server/domain/call.h"
+#include "server/domain/catalogue.h"
+#include "server/domain/claim.h"
+#include "server/domain/ledger.h"
+#include "server/domain/people.h"
+#include "server/domain/policy.h"
+
+static uint16_t
+policy_get(struct state *state, const struct zr_policy_get_request *request,
+           struct zr_policy_get_reply *reply)
+{
+    const struct policy_key own = {request->scope, request->category, request->zip};
+    struct policy_row row;
+
+    reply->own_version = state_policy_get(state, own, &row) ? row.version : 0;
+    reply->scope = policy_for_slot(state, request->zip, request->category, &row);
+    reply->version = row.version;
+    reply->policy_count = 1;
+    policy_to_wire(&reply->policy[0], &row);
+    return ZR_STATUS_OK;
+}
+
+static uint16_t
+noop_commit(const struct command *command, struct zr_commit_reply *reply, struct effects *effects)
+{
+    effects->journal = true;
+    reply->commit_seq = command->seq;
+    return ZR_STATUS_OK;
+}
+
+uint16_t
+command_apply(struct state *state, const struct command *command, const void *request, void *reply,
+              struct effects *effects, uint16_t *detail)
+{
+    CHECK(command->seq > 0);
+    CHECK(reply != NULL);
+    /* Not a switch on the enum: an op is a number from a journal, and most ops are not for here. */
+    switch ((unsigned)command->op) {
+    case ZR_OP_NOOP_COMMIT:
+        return noop_commit(command, reply, effects);
+    case ZR_OP_ZIP_PUT:
+        return catalogue_zip_put_apply(state, command, request, reply, detail);
+    case ZR_OP_CATEGORY_PUT:
+        return catalogue_category_put_apply(state, command, request, reply, detail);
+    case ZR_OP_CATEGORY_LIST:
+        return catalogue_category_list(state, request, reply);
+    case ZR_OP_POLICY_PUT:
+        return policy_put_apply(state, command, request, reply, detail);
+    case ZR_OP_POLICY_GET:
+        return policy_get(state, request, reply);
+    case ZR_OP_PRINCIPAL_PUT:
+        return people_principal_put_apply(state, command, request, reply, detail);
+    case ZR_OP_PRINCIPAL_REVOKE:
+        return people_principal_revoke_apply(state, command, request, reply);
+    case ZR_OP_CONTRACTOR_PUT:
+        return people_contractor_put_apply(state, command, request, reply, detail);
+    case ZR_OP_CONTRACTOR_STATUS:
+        return people_contractor_status_apply(state, command, request, reply);
+    case ZR_OP_CONTRACTOR_GET:
+        return people_contractor_get(state, command, request, reply);
+    case ZR_OP_CONTRACTOR_LIST:
+        return people_contractor_list(state, command, request, reply);
+    case ZR_OP_TOPUP:
+        return ledger_topup_apply(state, command, request, reply, effects, detail);
+    case ZR_OP_WALLET_GET:
+        return ledger_wallet_get(state, command, request, reply);
+    case ZR_OP_LEDGER_LIST:
+        return ledger_list(state, command, request, reply);
+    case ZR_OP_CLAIM:
+        return claim_apply(state, command, request, reply, detail);
+    case ZR_OP_RELEASE:
+        return claim_release_apply(state, command, request, reply);
+    case ZR_OP_PAUSE:
+        return claim_pause_apply(state, command, request, reply);
+    case ZR_OP_RESUME:
+        return claim_resume_apply(state, command, request, reply);
+    case ZR_OP_CLAIMS_LIST:
+        return claim_list(state, command, request, reply);
+    case ZR_OP_SLOT_GET:
+        return claim_slot_get(state, command, request, reply);
+    case ZR_OP_CONNECT:
+        return call_connect_apply(state, command, request, reply, effects, detail);
+    case ZR_OP_QUALIFY:
+        return call_qualify_apply(state, command, request, reply, effects);
+    case ZR_OP_END:
+        return call_end_apply(state, command, request, reply, effects, detail);
+    case ZR_OP_CALL_GET:
+        return call_get(state, command, request, reply);
+    default:
+        return ZR_STATUS_UNKNOWN_OP;
+    }
+}

@@ -1,0 +1,207 @@
+/*
+ * end.c - END: the leg is over, settle it once. See call.h.
+ *
+ * Four shapes: the connected leg ends; a leg that never had a CONNECT ends by its ticket (E44);
+ * a leg that was settled ends again (E46); the caller gave up while it rang (E34).
+ */
+#include "protocol/check.h"
+#include "server/domain/call.h"
+#include "server/domain/ledger.h"
+#include "server/domain/policy.h"
+#include "server/domain/settlement.h"
+
+#include <string.h>
+
+static void
+end_reply_fill(struct state *state, struct zr_settlement_reply *reply, const struct call_view *call,
+               const struct call_leg_row *leg)
+{
+    struct wallet_row wallet;
+
+    state_wallet_get(state, leg->contractor, &wallet);
+    *reply = (struct zr_settlement_reply){
+        .call_ref = call->call_ref,
+        .commit_seq = leg->settled_seq,
+        .amount_cents = leg->amount_cents,
+        .contractor = leg->contractor,
+        .talk_ms = leg->talk_ms,
+        .state = call->row.state,
+        .settlement = leg->settlement,
+        .dry = wallet_available_cents(&wallet) < leg->rate_cents,
+        .flagged = (leg->flags & LEG_FLAGGED) != 0,
+    };
+}
+
+/* The call after this leg: over, or back to the cascade. Another leg may be connected still. */
+static void
+end_move_call(struct call_row *row, bool caller_stays)
+{
+    if (call_leg_connected(row) != NULL) {
+        return;
+    }
+    if (row->state == ZR_CALL_ABANDONED || row->state == ZR_CALL_ENDED) {
+        call_move(row, ZR_CALL_ENDED);
+        return;
+    }
+    call_move(row, caller_stays ? ZR_CALL_RINGING : ZR_CALL_ENDED);
+}
+
+/* Close a leg that is open, connected or not, with the facts of this END. */
+static void
+end_leg(struct state *state, const struct command *command, const struct zr_end_request *request,
+        struct call_view *call, struct call_leg_row *leg)
+{
+    struct policy_row policy;
+    bool flagged = false;
+    uint32_t talk_ms;
+
+    (void)policy_for_slot(state, call->row.zip, call->row.category, &policy);
+    talk_ms = settlement_clip_talk(request->talk_ms, command->time_ms, leg->issued_ms,
+                                   policy.duration_check, &flagged);
+    if (leg->settlement != ZR_SETTLEMENT_OPEN && talk_ms < leg->qualify_ms) {
+        flagged = true; /* QUALIFY, then a shorter END: the charge stays (M4). */
+    }
+    leg->talk_ms = talk_ms > leg->talk_ms ? talk_ms : leg->talk_ms; /* Largest of the reports. */
+    leg->flags |= flagged ? LEG_FLAGGED : 0;
+    leg->flags |= request->voicemail ? LEG_VOICEMAIL : 0;
+    leg->ended_ms = command->time_ms;
+    if (leg->settlement == ZR_SETTLEMENT_OPEN) {
+        settlement_apply(state, command, &call->call_ref, &call->row, leg);
+    } else if (leg->settlement == ZR_SETTLEMENT_CHARGED && request->voicemail) {
+        settlement_credit(state, command, &call->call_ref, &call->row, leg);
+    }
+    CHECK(leg->hold_cents == 0);
+    end_move_call(&call->row, request->caller_stays);
+    call_put(state, call);
+}
+
+/* END of a leg that is over: the stored settlement, whatever the new facts say (E46). */
+static uint16_t
+end_repeated(struct state *state, const struct zr_end_request *request, struct call_view *call,
+             const struct call_leg_row *leg, struct zr_settlement_reply *reply,
+             struct effects *effects)
+{
+    const bool contradicts =
+        settlement_expected(leg, request->talk_ms, request->voicemail) != leg->settlement;
+
+    end_reply_fill(state, reply, call, leg);
+    effects->duplicate = !contradicts;
+    effects->journal = contradicts;
+    return contradicts ? ZR_STATUS_SETTLEMENT_FINAL : ZR_STATUS_OK;
+}
+
+/* END without an index on a call without a connected leg (M4). */
+static uint16_t
+end_without_index(struct state *state, const struct command *command,
+                  const struct zr_end_request *request, struct call_view *call,
+                  struct zr_settlement_reply *reply, struct effects *effects)
+{
+    if (call->row.state == ZR_CALL_ENDED) {
+        return end_repeated(state, request, call, &call->row.legs[call->row.legs_count - 1], reply,
+                            effects);
+    }
+    if (call->row.state == ZR_CALL_ABANDONED) {
+        effects->duplicate = true;
+    } else {
+        call_move(&call->row, ZR_CALL_ABANDONED);
+        call_put(state, call);
+    }
+    *reply = (struct zr_settlement_reply){
+        .call_ref = call->call_ref,
+        .commit_seq = command->seq,
+        .state = ZR_CALL_ABANDONED,
+        .settlement = ZR_SETTLEMENT_NONE,
+    };
+    return ZR_STATUS_OK;
+}
+
+/* The leg that the request means, begun from the ticket when there is none yet. */
+static uint16_t
+end_find_leg(const struct command *command, const struct zr_end_request *request,
+             const struct ticket *ticket, struct call_view *call, struct call_leg_row **leg)
+{
+    const struct ticket_candidate *candidate;
+    uint64_t answered_at_ms = request->answered_at_ms;
+    uint16_t status;
+
+    if (ticket == NULL) {
+        for (uint8_t i = 0; i < call->row.legs_count; i++) {
+            if (call->row.legs[i].index == request->index) {
+                *leg = &call->row.legs[i];
+                return ZR_STATUS_OK;
+            }
+        }
+        return ZR_STATUS_NOT_CONNECTED;
+    }
+    status = call_ticket_judge(command, ticket, request->index, &answered_at_ms);
+    if (status == ZR_STATUS_BAD_TICKET) {
+        return status;
+    }
+    candidate = ticket_candidate_at(ticket, request->index);
+    *leg = call_leg_find(&call->row, candidate->contractor);
+    if (*leg != NULL) {
+        return ZR_STATUS_OK; /* Idempotency comes before the ticket's age. */
+    }
+    if (status != ZR_STATUS_OK) {
+        return status;
+    }
+    *leg = call_leg_begin(&call->row, ticket, candidate);
+    if (*leg == NULL) {
+        return ZR_STATUS_EXHAUSTED;
+    }
+    (*leg)->answered_at_ms = answered_at_ms;
+    return ZR_STATUS_OK;
+}
+
+/* The ticket of the request, when it has one that is this call's. */
+static bool
+end_take_ticket(const struct command *command, const struct zr_end_request *request,
+                struct ticket *ticket)
+{
+    return ticket_decode(ticket, request->ticket, request->ticket_length) &&
+           ticket->tenant == command->tenant && ticket->mode != TICKET_QUERY &&
+           memcmp(&ticket->call_id, &request->call_id, sizeof request->call_id) == 0;
+}
+
+uint16_t
+call_end_apply(struct state *state, const struct command *command,
+               const struct zr_end_request *request, struct zr_settlement_reply *reply,
+               struct effects *effects, uint16_t *detail)
+{
+    const bool with_ticket = request->ticket_length > 0;
+    struct call_leg_row *leg = NULL;
+    struct call_view call;
+    struct ticket ticket;
+    uint16_t status;
+
+    if (with_ticket && !end_take_ticket(command, request, &ticket)) {
+        return ZR_STATUS_BAD_TICKET;
+    }
+    if (!call_find(state, command->tenant, &request->call_id, &call)) {
+        if (!with_ticket) {
+            return ZR_STATUS_NOT_FOUND;
+        }
+        call_begin(&call, &ticket);
+    }
+    if (request->index == CALL_INDEX_NONE) {
+        leg = call_leg_connected(&call.row);
+        if (leg == NULL) {
+            return end_without_index(state, command, request, &call, reply, effects);
+        }
+    } else {
+        status = end_find_leg(command, request, with_ticket ? &ticket : NULL, &call, &leg);
+        if (status != ZR_STATUS_OK) {
+            *detail = ZR_HEADER_BYTES;
+            return status;
+        }
+    }
+    if (leg->ended_ms != 0) {
+        return end_repeated(state, request, &call, leg, reply, effects);
+    }
+    effects->unit_closed = leg->connected_ms != 0;
+    effects->unit_contractor = leg->contractor;
+    effects->call_ref = call.call_ref;
+    end_leg(state, command, request, &call, leg);
+    end_reply_fill(state, reply, &call, leg);
+    return ZR_STATUS_OK;
+}

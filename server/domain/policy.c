@@ -1,0 +1,179 @@
+/*
+ * policy.c - see policy.h.
+ */
+#include "server/domain/policy.h"
+
+#include "protocol/check.h"
+
+#include <string.h>
+
+enum { HOURS_S = 3600, DAYS_S = 24 * HOURS_S, RING_SLACK_S = 5 };
+
+const struct policy_row POLICY_DEFAULT = {
+    .version = 0,
+    .qualify_ms = 30000,
+    .dup_days = 30,
+    .funds_grace_s = 72 * HOURS_S,
+    .pause_grace_s = 14 * DAYS_S,
+    .offer_window_s = 0,
+    .max_call_s = 4 * HOURS_S,
+    .overdraft_cents = -1,
+    .ring_timeout_s = 30,
+    .cascade_budget_s = 150,
+    .multiplier_2_bp = 7000,
+    .multiplier_3_bp = 5000,
+    .max_positions = 8,
+    .max_attempts = 4,
+    .screening_required = 0,
+    .dup_scope = ZR_DUP_PER_CONTRACTOR,
+    .funds_rule = ZR_FUNDS_SLOT_RATE,
+    .duration_check = ZR_DURATION_CLIP,
+};
+
+uint8_t
+policy_for_slot(struct state *state, uint32_t zip, uint16_t category, struct policy_row *row)
+{
+    if (zip != 0 &&
+        state_policy_get(state, (struct policy_key){ZR_SCOPE_SLOT, category, zip}, row)) {
+        return ZR_SCOPE_SLOT;
+    }
+    if (category != 0 &&
+        state_policy_get(state, (struct policy_key){ZR_SCOPE_CATEGORY, category, 0}, row)) {
+        return ZR_SCOPE_CATEGORY;
+    }
+    if (!state_policy_get(state, (struct policy_key){ZR_SCOPE_NETWORK, 0, 0}, row)) {
+        *row = POLICY_DEFAULT;
+    }
+    return ZR_SCOPE_NETWORK;
+}
+
+const char *
+policy_wrong_field(const struct zr_policy *policy)
+{
+    const uint32_t attempt_s = (uint32_t)policy->ring_timeout_s + RING_SLACK_S;
+
+    if (policy->offer_window_s != 0) {
+        return "offer_window_s";
+    }
+    if (policy->overdraft_cents < -1) {
+        return "overdraft_cents";
+    }
+    if (policy->ring_timeout_s < 10 || policy->ring_timeout_s > 60) {
+        return "ring_timeout_s";
+    }
+    if (policy->max_attempts < 1 || policy->max_attempts > CALL_LEGS_MAX) {
+        return "max_attempts";
+    }
+    if (policy->cascade_budget_s < policy->max_attempts * attempt_s ||
+        policy->cascade_budget_s > 900) {
+        return "cascade_budget_s";
+    }
+    if (policy->multiplier_2_bp > 10000) {
+        return "multiplier_2_bp";
+    }
+    if (policy->multiplier_3_bp > policy->multiplier_2_bp) {
+        return "multiplier_3_bp"; /* R53: non-increasing. */
+    }
+    if (policy->max_positions < 1 || policy->max_positions > SLOT_CLAIMS_MAX) {
+        return "max_positions";
+    }
+    return NULL;
+}
+
+void
+policy_to_wire(struct zr_policy *wire, const struct policy_row *row)
+{
+    *wire = (struct zr_policy){
+        .qualify_ms = row->qualify_ms,
+        .dup_days = row->dup_days,
+        .funds_grace_s = row->funds_grace_s,
+        .pause_grace_s = row->pause_grace_s,
+        .offer_window_s = row->offer_window_s,
+        .max_call_s = row->max_call_s,
+        .overdraft_cents = row->overdraft_cents,
+        .ring_timeout_s = row->ring_timeout_s,
+        .cascade_budget_s = row->cascade_budget_s,
+        .multiplier_2_bp = row->multiplier_2_bp,
+        .multiplier_3_bp = row->multiplier_3_bp,
+        .max_positions = row->max_positions,
+        .max_attempts = row->max_attempts,
+        .screening_required = row->screening_required != 0,
+        .dup_scope = row->dup_scope,
+        .funds_rule = row->funds_rule,
+        .duration_check = row->duration_check,
+    };
+}
+
+static void
+policy_from_wire(struct policy_row *row, const struct zr_policy *wire)
+{
+    *row = (struct policy_row){
+        .qualify_ms = wire->qualify_ms,
+        .dup_days = wire->dup_days,
+        .funds_grace_s = wire->funds_grace_s,
+        .pause_grace_s = wire->pause_grace_s,
+        .offer_window_s = wire->offer_window_s,
+        .max_call_s = wire->max_call_s,
+        .overdraft_cents = wire->overdraft_cents,
+        .ring_timeout_s = wire->ring_timeout_s,
+        .cascade_budget_s = wire->cascade_budget_s,
+        .multiplier_2_bp = wire->multiplier_2_bp,
+        .multiplier_3_bp = wire->multiplier_3_bp,
+        .max_positions = wire->max_positions,
+        .max_attempts = wire->max_attempts,
+        .screening_required = wire->screening_required,
+        .dup_scope = wire->dup_scope,
+        .funds_rule = wire->funds_rule,
+        .duration_check = wire->duration_check,
+    };
+}
+
+/* A scope names exactly the parts of the key that it has. */
+static bool
+scope_key_is_valid(const struct zr_policy_put_request *request)
+{
+    const bool with_category = request->scope != ZR_SCOPE_NETWORK;
+
+    if ((request->category != 0) != with_category || request->category >= CATEGORIES_MAX) {
+        return false;
+    }
+    return request->scope == ZR_SCOPE_SLOT || request->zip == 0;
+}
+
+uint16_t
+policy_put_apply(struct state *state, const struct command *command,
+                 const struct zr_policy_put_request *request, struct zr_policy_put_reply *reply,
+                 uint16_t *detail)
+{
+    const struct policy_key key = {request->scope, request->category, request->zip};
+    struct policy_row row;
+    struct category_row category;
+    struct zip_row zip;
+    uint32_t version = 0;
+
+    if (request->policy_count != 1 || !scope_key_is_valid(request) ||
+        policy_wrong_field(&request->policy[0]) != NULL) {
+        *detail = ZR_HEADER_BYTES + zr_policy_put_request_shape.block_bytes;
+        return ZR_STATUS_INVALID_FIELD;
+    }
+    if (key.category != 0 && !state_category_get(state, key.category, &category)) {
+        return ZR_STATUS_NOT_FOUND;
+    }
+    if (key.scope == ZR_SCOPE_SLOT && !state_zip_get(state, key.zip, &zip)) {
+        return ZR_STATUS_UNKNOWN_ZIP;
+    }
+    if (state_policy_get(state, key, &row)) {
+        version = row.version;
+    }
+    if (version != request->expected_version) {
+        reply->version = version;
+        return ZR_STATUS_VERSION_CONFLICT;
+    }
+    policy_from_wire(&row, &request->policy[0]);
+    row.version = (uint32_t)state_counter_next(state, COUNTER_POLICY_VERSION);
+    (void)state_counter_next(state, COUNTER_CATALOGUE);
+    state_policy_put(state, key, &row);
+    reply->version = row.version;
+    reply->commit_seq = command->seq;
+    return ZR_STATUS_OK;
+}

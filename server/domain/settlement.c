@@ -1,0 +1,217 @@
+/*
+ * settlement.c - see settlement.h.
+ */
+#include "server/domain/settlement.h"
+
+#include "protocol/check.h"
+#include "server/domain/ledger.h"
+#include "server/domain/policy.h"
+
+#include <string.h>
+
+enum { TALK_SLACK_MS = 5000 };
+#define DAY_MS (UINT64_C(24) * 3600 * 1000)
+
+uint8_t
+settlement_decide(const struct settlement_facts *facts)
+{
+    if (facts->voicemail) {
+        return ZR_SETTLEMENT_FREE_VOICEMAIL;
+    }
+    if (facts->talk_ms < facts->qualify_ms) {
+        return ZR_SETTLEMENT_FREE_SHORT; /* E45: integer compare, 29,999 is short of 30,000. */
+    }
+    if (facts->call_charged) {
+        return ZR_SETTLEMENT_FREE_CALL_ALREADY_CHARGED;
+    }
+    if (facts->unscreened) {
+        return ZR_SETTLEMENT_FREE_UNSCREENED;
+    }
+    return facts->duplicate ? ZR_SETTLEMENT_FREE_DUPLICATE : ZR_SETTLEMENT_CHARGED;
+}
+
+uint32_t
+settlement_clip_talk(uint32_t talk_ms, uint64_t now_ms, uint64_t issued_ms, uint8_t duration_check,
+                     bool *flagged)
+{
+    const uint64_t age_ms = now_ms > issued_ms ? now_ms - issued_ms : 0;
+
+    if (talk_ms <= age_ms + TALK_SLACK_MS) {
+        return talk_ms;
+    }
+    *flagged = true;
+    return duration_check == ZR_DURATION_CLIP ? (uint32_t)(age_ms + TALK_SLACK_MS) : talk_ms;
+}
+
+int64_t
+settlement_overdraft_cents(const struct policy_row *policy, const struct contractor_row *contractor,
+                           const struct wallet_row *wallet, int64_t rate_cents)
+{
+    const int64_t rate = wallet->rate_max_cents > rate_cents ? wallet->rate_max_cents : rate_cents;
+
+    if (policy->overdraft_cents >= 0) {
+        return policy->overdraft_cents;
+    }
+    return rate * contractor->max_concurrency;
+}
+
+/* Where the newest charge that could make this one a duplicate is looked up. */
+static struct duplicate_key
+duplicate_key_for(const struct call_row *call, const struct call_leg_row *leg, bool network)
+{
+    return (struct duplicate_key){call->caller_hash, network ? CONTRACTOR_ANY : leg->contractor,
+                                  call->category};
+}
+
+/*
+ * Window: from the earlier charge's commit to this CONNECT's commit, so that a long call cannot
+ * talk itself out of it; a leg that never connected counts from now.
+ */
+static bool
+is_duplicate(struct state *state, const struct command *command, const struct policy_row *policy,
+             const struct call_row *call, const struct call_leg_row *leg)
+{
+    const uint64_t from_ms = leg->connected_ms != 0 ? leg->connected_ms : command->time_ms;
+    struct duplicate_row row;
+
+    if (call->caller_hash == 0 || policy->dup_days == 0) {
+        return false;
+    }
+    if (!state_duplicate_get(
+            state, duplicate_key_for(call, leg, policy->dup_scope == ZR_DUP_PER_NETWORK), &row)) {
+        return false;
+    }
+    return from_ms <= row.charged_ms + policy->dup_days * DAY_MS;
+}
+
+static void
+remember_charge(struct state *state, const struct command *command, const struct zr_id *call_ref,
+                const struct call_row *call, const struct call_leg_row *leg)
+{
+    const struct duplicate_row row = {*call_ref, command->time_ms};
+
+    if (call->caller_hash == 0) {
+        return;
+    }
+    state_duplicate_put(state, duplicate_key_for(call, leg, false), &row);
+    state_duplicate_put(state, duplicate_key_for(call, leg, true), &row);
+}
+
+/* Only a full credit takes the earlier charge out of the window (M4, E61). */
+static void
+forget_charge(struct state *state, const struct zr_id *call_ref, const struct call_row *call,
+              const struct call_leg_row *leg)
+{
+    struct duplicate_row row;
+
+    for (int network = 0; network <= 1; network++) {
+        const struct duplicate_key key = duplicate_key_for(call, leg, network != 0);
+
+        if (call->caller_hash != 0 && state_duplicate_get(state, key, &row) &&
+            memcmp(&row.call_ref, call_ref, sizeof *call_ref) == 0) {
+            state_duplicate_del(state, key);
+        }
+    }
+}
+
+static void
+charge_leg(struct state *state, const struct command *command, const struct zr_id *call_ref,
+           struct wallet_row *wallet, const struct policy_row *policy, struct call_leg_row *leg)
+{
+    struct contractor_row contractor;
+    const bool found = state_contractor_get(state, leg->contractor, &contractor);
+    const struct ledger_entry charge = {
+        .amount_cents = leg->rate_cents,
+        .contractor = leg->contractor,
+        .call_ref = *call_ref,
+    };
+
+    CHECK(found);
+    ledger_charge(state, command, wallet, &charge,
+                  settlement_overdraft_cents(policy, &contractor, wallet, leg->rate_cents));
+    leg->amount_cents = leg->rate_cents; /* I8 */
+}
+
+void
+settlement_apply(struct state *state, const struct command *command, const struct zr_id *call_ref,
+                 struct call_row *call, struct call_leg_row *leg)
+{
+    struct policy_row policy;
+    struct wallet_row wallet;
+    struct settlement_facts facts;
+
+    CHECK(leg->settlement == ZR_SETTLEMENT_OPEN);
+    (void)policy_for_slot(state, call->zip, call->category, &policy);
+    facts = (struct settlement_facts){
+        .talk_ms = leg->talk_ms,
+        .qualify_ms = leg->qualify_ms,
+        .voicemail = (leg->flags & LEG_VOICEMAIL) != 0,
+        .call_charged = call->charged != 0,
+        .unscreened = policy.screening_required && !call->screened,
+        .duplicate = is_duplicate(state, command, &policy, call, leg),
+    };
+    leg->settlement = settlement_decide(&facts);
+    leg->settled_seq = command->seq;
+
+    state_wallet_get(state, leg->contractor, &wallet);
+    CHECK(wallet.held_cents >= leg->hold_cents);
+    wallet.held_cents -= leg->hold_cents;
+    leg->hold_cents = 0;
+    if (leg->settlement == ZR_SETTLEMENT_CHARGED) {
+        CHECK(!call->charged);
+        call->charged = 1;
+        if (leg->rate_cents > 0) {
+            charge_leg(state, command, call_ref, &wallet, &policy, leg);
+        }
+        remember_charge(state, command, call_ref, call, leg);
+    }
+    state_wallet_put(state, leg->contractor, &wallet);
+}
+
+void
+settlement_credit(struct state *state, const struct command *command, const struct zr_id *call_ref,
+                  struct call_row *call, struct call_leg_row *leg)
+{
+    struct wallet_row wallet;
+
+    CHECK(leg->settlement == ZR_SETTLEMENT_CHARGED);
+    state_wallet_get(state, leg->contractor, &wallet);
+    ledger_credit_charge(state, command, &wallet, leg->contractor, call_ref);
+    state_wallet_put(state, leg->contractor, &wallet);
+    forget_charge(state, call_ref, call, leg);
+    leg->settlement = ZR_SETTLEMENT_CREDITED;
+    leg->settled_seq = command->seq;
+    leg->amount_cents = 0;
+}
+
+uint8_t
+settlement_expected(const struct call_leg_row *leg, uint32_t talk_ms, bool voicemail)
+{
+    const bool talked = talk_ms >= leg->qualify_ms;
+
+    switch ((enum zr_settlement)leg->settlement) {
+    case ZR_SETTLEMENT_CHARGED:
+    case ZR_SETTLEMENT_FREE_DUPLICATE:
+    case ZR_SETTLEMENT_FREE_CALL_ALREADY_CHARGED:
+    case ZR_SETTLEMENT_FREE_UNSCREENED:
+        /* These say "talked long enough, and then ..."; the rest of it is not in the new facts. */
+        if (voicemail) {
+            return ZR_SETTLEMENT_FREE_VOICEMAIL;
+        }
+        return talked ? leg->settlement : (uint8_t)ZR_SETTLEMENT_FREE_SHORT;
+    case ZR_SETTLEMENT_FREE_SHORT:
+        if (voicemail) {
+            return ZR_SETTLEMENT_FREE_VOICEMAIL;
+        }
+        return talked ? (uint8_t)ZR_SETTLEMENT_CHARGED : leg->settlement;
+    case ZR_SETTLEMENT_FREE_VOICEMAIL:
+    case ZR_SETTLEMENT_CREDITED:
+        return voicemail ? leg->settlement : (uint8_t)ZR_SETTLEMENT_CHARGED;
+    case ZR_SETTLEMENT_OPEN:
+    case ZR_SETTLEMENT_FREE_MISMATCH:
+    case ZR_SETTLEMENT_STALE_VOID:
+    case ZR_SETTLEMENT_NONE:
+        break;
+    }
+    return leg->settlement;
+}

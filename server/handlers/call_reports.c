@@ -1,0 +1,198 @@
+/*
+ * call_reports.c - see call_reports.h.
+ */
+#include "server/handlers/call_reports.h"
+
+#include "protocol/check.h"
+#include "server/handlers/dispatch.h"
+
+#include <string.h>
+
+enum { RETRY_AFTER_MS = 20 };
+
+static enum frame_verdict
+report_refuse(struct service *service, const struct request *request,
+              const struct zr_operation *operation, uint16_t status, struct zr_builder *reply)
+{
+    memset(&service->reply, 0, operation->reply->struct_bytes);
+    return dispatch_reply(request, reply, status, 0, &service->reply);
+}
+
+static struct job *
+report_take_job(struct service *service, const struct request *request,
+                const struct zr_operation *operation, const struct zr_id *call_id)
+{
+    struct job *job = service_take_job(service, request, operation);
+
+    if (job == NULL) {
+        service->overloads++;
+        return NULL;
+    }
+    job->call_id = *call_id;
+    return job;
+}
+
+/* Write the request into the job again after the worker added to it. */
+static void
+job_encode_request(struct job *job, const struct zr_operation *operation, const void *message)
+{
+    struct zr_builder builder;
+
+    zr_builder_init(&builder, job->frame, sizeof job->frame);
+    zr_message_encode(&builder, &job->header, operation->request, message);
+    CHECK(!builder.failed);
+    zr_header_decode(&job->header, job->frame);
+}
+
+/*
+ * A ticket of an older revision (M6): superseded, unless its contractor stands in the newest one
+ * too; then the newest rate counts, and the request goes on with that ticket.
+ */
+static uint16_t
+connect_follow_revision(const struct remembered_call *call, const struct ticket *ticket,
+                        struct zr_connect_request *connect)
+{
+    const struct ticket_candidate *candidate = ticket_candidate_at(ticket, connect->index);
+    struct ticket newest;
+
+    if (call == NULL || call->state != REMEMBERED_RINGING || candidate == NULL ||
+        ticket->revision >= call->revision) {
+        return ZR_STATUS_OK;
+    }
+    if (!ticket_decode(&newest, call->ticket, call->ticket_length)) {
+        return ZR_STATUS_TICKET_SUPERSEDED;
+    }
+    for (uint8_t i = 0; i < newest.candidates_count; i++) {
+        if (newest.candidates[i].contractor == candidate->contractor) {
+            connect->index = (uint8_t)(newest.attempt + i);
+            connect->ticket_length = call->ticket_length;
+            memcpy(connect->ticket, call->ticket, call->ticket_length);
+            return ZR_STATUS_OK;
+        }
+    }
+    return ZR_STATUS_TICKET_SUPERSEDED;
+}
+
+enum frame_verdict
+call_connect_handle(struct service *service, const struct request *request,
+                    const struct zr_operation *operation, struct zr_builder *reply)
+{
+    struct zr_connect_request *connect = &service->request.connect_request;
+    const struct ticket_candidate *candidate;
+    struct remembered_call *call;
+    struct ticket ticket;
+    struct job *job;
+    uint16_t status;
+
+    if (!ticket_verify(connect->ticket, connect->ticket_length, &service->keys, service->mac) ||
+        !ticket_decode(&ticket, connect->ticket, connect->ticket_length)) {
+        return report_refuse(service, request, operation, ZR_STATUS_BAD_TICKET, reply);
+    }
+    call = calls_find(service->calls, request->session->tenant, &ticket.call_id);
+    status = connect_follow_revision(call, &ticket, connect);
+    if (status != ZR_STATUS_OK) {
+        return report_refuse(service, request, operation, status, reply);
+    }
+    job = report_take_job(service, request, operation, &ticket.call_id);
+    if (job == NULL) {
+        return dispatch_reply(request, reply, ZR_STATUS_OVERLOADED, RETRY_AFTER_MS, NULL);
+    }
+    job_encode_request(job, operation, connect);
+    candidate = ticket_candidate_at(&ticket, connect->index);
+    if (call != NULL && candidate != NULL && call->lease_contractor == candidate->contractor) {
+        calls_hand_over_lease(call, &job->lease_contractor, &job->lease_cents);
+    }
+    return dispatch_submit(service, job, request, reply);
+}
+
+enum frame_verdict
+call_qualify_handle(struct service *service, const struct request *request,
+                    const struct zr_operation *operation, struct zr_builder *reply)
+{
+    const struct zr_qualify_request *qualify = &service->request.qualify_request;
+    struct job *job = report_take_job(service, request, operation, &qualify->call_id);
+
+    if (job == NULL) {
+        return dispatch_reply(request, reply, ZR_STATUS_OVERLOADED, RETRY_AFTER_MS, NULL);
+    }
+    return dispatch_submit(service, job, request, reply);
+}
+
+enum frame_verdict
+call_end_handle(struct service *service, const struct request *request,
+                const struct zr_operation *operation, struct zr_builder *reply)
+{
+    struct zr_end_request *end = &service->request.end_request;
+    struct remembered_call *call;
+    struct job *job;
+
+    if (end->ticket_length > 0 &&
+        !ticket_verify(end->ticket, end->ticket_length, &service->keys, service->mac)) {
+        return report_refuse(service, request, operation, ZR_STATUS_BAD_TICKET, reply);
+    }
+    call = calls_find(service->calls, request->session->tenant, &end->call_id);
+    job = report_take_job(service, request, operation, &end->call_id);
+    if (job == NULL) {
+        return dispatch_reply(request, reply, ZR_STATUS_OVERLOADED, RETRY_AFTER_MS, NULL);
+    }
+    if (end->ticket_length == 0 && call != NULL && call->ticket_length > 0) {
+        end->ticket_length = call->ticket_length;
+        memcpy(end->ticket, call->ticket, call->ticket_length);
+        job_encode_request(job, operation, end);
+    }
+    return dispatch_submit(service, job, request, reply);
+}
+
+/* The state of the call as a reply of this family says it, 0 = it does not. */
+static uint8_t
+job_call_state(struct service *service, const struct job *job)
+{
+    struct zr_header header;
+    uint16_t invalid_at;
+
+    if (job->status != ZR_STATUS_OK && job->status != ZR_STATUS_SETTLEMENT_FINAL &&
+        job->status != ZR_STATUS_ALREADY_CONNECTED) {
+        return 0;
+    }
+    zr_header_decode(&header, job->reply);
+    if (zr_message_decode(&service->reply, &invalid_at, job->operation->reply, &header,
+                          job->reply) != ZR_DECODE_OK) {
+        return 0;
+    }
+    return job->header.op == ZR_OP_CONNECT ? service->reply.connect_reply.state
+                                           : service->reply.settlement_reply.state;
+}
+
+void
+call_report_done(struct service *service, const struct job *job)
+{
+    struct remembered_call *call;
+    const uint16_t op = job->header.op;
+
+    if (op != ZR_OP_CONNECT && op != ZR_OP_QUALIFY && op != ZR_OP_END) {
+        return;
+    }
+    call = calls_find(service->calls, job->tenant, &job->call_id);
+    if (call == NULL) {
+        return;
+    }
+    switch (job_call_state(service, job)) {
+    case ZR_CALL_CONNECTED:
+    case ZR_CALL_QUALIFIED:
+        call->state = REMEMBERED_CONNECTED;
+        break;
+    case ZR_CALL_ENDED:
+        call->state = REMEMBERED_ENDED;
+        calls_set_lease(service->calls, call, 0, 0, 0);
+        break;
+    case ZR_CALL_ABANDONED:
+        call->state = REMEMBERED_ABANDONED;
+        calls_set_lease(service->calls, call, 0, 0, 0);
+        break;
+    case ZR_CALL_RINGING:
+        call->state = REMEMBERED_RINGING;
+        break;
+    default:
+        break;
+    }
+}

@@ -1,0 +1,281 @@
+/*
+ * route.c - ROUTE: a call comes in. See route.h.
+ */
+#include "server/handlers/route.h"
+
+#include "protocol/check.h"
+#include "server/handlers/deciding.h"
+#include "server/handlers/dispatch.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+enum { RETRY_AFTER_MS = 100, SCREENING_BITS = 7, ATTESTATION_MAX = 3 };
+
+/* The first field that is wrong as its offset in the frame, 0 = none. */
+static uint16_t
+route_wrong_field(const struct zr_route_request *route)
+{
+    enum { ZIPS = 40, CALLER = 56, COUNT = 68, KIND = 69, SCREENING = 70, WANT = 72, FLAGS = 73 };
+
+    if (route->zips_count < 1 || route->zips_count > ZR_ZIPS_MAX) {
+        return COUNT;
+    }
+    for (uint8_t i = route->zips_count; i < ZR_ZIPS_MAX; i++) {
+        if (route->zips[i] != 0) {
+            return ZIPS;
+        }
+    }
+    if (route->caller_kind == ZR_CALLER_WITHHELD && route->caller != 0) {
+        return CALLER;
+    }
+    if (route->screening > SCREENING_BITS || route->attestation > ATTESTATION_MAX) {
+        return SCREENING;
+    }
+    if (route->want < 1 || route->want > TICKET_CANDIDATES_MAX) {
+        return WANT;
+    }
+    return route->flags > ROUTE_FLAGS ? FLAGS : 0;
+}
+
+/* R8, E29: every ZIP exists, and the category is offered in each. */
+static uint16_t
+route_judge_places(const struct service *service, const struct zr_route_request *route)
+{
+    for (uint8_t i = 0; i < route->zips_count; i++) {
+        if (!cache_zip_is_known(service->cache, route->zips[i])) {
+            return ZR_STATUS_UNKNOWN_ZIP;
+        }
+    }
+    for (uint8_t i = 0; i < route->zips_count; i++) {
+        if (!cache_is_offered(service->cache, route->zips[i], route->category)) {
+            return ZR_STATUS_NOT_OFFERED;
+        }
+    }
+    return ZR_STATUS_OK;
+}
+
+/* R41: several candidate ZIPs are one only if they ring the same contractors at the same rates. */
+static bool
+route_needs_address(struct service *service, const struct zr_route_request *route)
+{
+    struct state *snapshot = service_snapshot(service);
+    struct policy_row first_policy;
+    struct policy_row policy;
+    struct slot_row first;
+    struct slot_row other;
+
+    if (route->zips_count == 1 || (route->flags & ROUTE_FLAG_CONFIRMED) != 0) {
+        return false;
+    }
+    state_slot_get(snapshot, route->zips[0], route->category, &first);
+    cache_policy(service->cache, snapshot, route->zips[0], route->category, &first_policy);
+    for (uint8_t i = 1; i < route->zips_count; i++) {
+        state_slot_get(snapshot, route->zips[i], route->category, &other);
+        cache_policy(service->cache, snapshot, route->zips[i], route->category, &policy);
+        if (!slot_same_cascade(&first, &other) || first_policy.version != policy.version) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What makes two ROUTEs of a call the same question (E31). */
+static uint64_t
+route_inputs(const struct request *request)
+{
+    return XXH3_64bits(request->frame + ZR_HEADER_BYTES, request->header.size - ZR_HEADER_BYTES);
+}
+
+/* R18: a SWITCH's screening bits count only where a CALLCENTER of its tenant set them before. */
+static uint8_t
+route_screening(const struct request *request, const struct zr_route_request *route,
+                struct remembered_call *call)
+{
+    if (request->session->role == ZR_ROLE_CALLCENTER) {
+        if (call != NULL) {
+            call->screening = route->screening;
+        }
+        return route->screening;
+    }
+    return call == NULL ? 0 : (uint8_t)(call->screening & route->screening);
+}
+
+static uint64_t
+caller_hash(struct service *service, const struct zr_route_request *route)
+{
+    uint8_t mac[MAC_BYTES];
+    uint64_t hash;
+
+    if (route->caller_kind == ZR_CALLER_WITHHELD || route->caller == 0) {
+        return 0; /* E51: no duplicate detection without a number. */
+    }
+    mac_sign(service->mac, mac, service->caller_key, (const uint8_t *)&route->caller,
+             sizeof route->caller);
+    memcpy(&hash, mac, sizeof hash);
+    return hash == 0 ? 1 : hash;
+}
+
+/* Contractors that had their turn in an earlier decision of this call (E32, E33). */
+static void
+route_carry_tried(struct deciding *deciding, const struct remembered_call *call)
+{
+    struct ticket before;
+
+    if (call == NULL || call->ticket_length == 0 ||
+        !ticket_decode(&before, call->ticket, call->ticket_length)) {
+        return;
+    }
+    deciding->ticket.tried_count = before.tried_count;
+    memcpy(deciding->ticket.tried, before.tried, sizeof before.tried);
+    deciding->ticket.attempt = before.attempt;
+}
+
+/*
+ * The call as it is known: in memory, else in the table. CALL_CONNECTED once it was connected;
+ * OVERLOADED when no more can be remembered; *call is set on OK.
+ */
+static uint16_t
+route_find_call(struct service *service, const struct request *request,
+                const struct zr_route_request *route, struct remembered_call **call)
+{
+    struct state *snapshot = service_snapshot(service);
+    const uint32_t tenant = request->session->tenant;
+    struct zr_id call_ref;
+    struct call_row row;
+
+    *call = calls_find(service->calls, tenant, &route->call_id);
+    if (*call != NULL) {
+        return (*call)->state == REMEMBERED_CONNECTED || (*call)->state == REMEMBERED_ENDED ||
+                       (*call)->state == REMEMBERED_ABANDONED
+                   ? ZR_STATUS_CALL_CONNECTED
+                   : ZR_STATUS_OK;
+    }
+    if (state_call_find(snapshot, tenant, &route->call_id, &call_ref) &&
+        state_call_get(snapshot, &call_ref, &row) && row.state != ZR_CALL_RINGING) {
+        return ZR_STATUS_CALL_CONNECTED;
+    }
+    *call =
+        calls_add(service->calls, tenant, &route->call_id, clock_now_ms(service->options.clock));
+    return *call == NULL ? ZR_STATUS_OVERLOADED : ZR_STATUS_OK;
+}
+
+static void
+deciding_begin(struct service *service, struct deciding *deciding, const struct request *request,
+               const struct zr_route_request *route, struct remembered_call *call)
+{
+    const bool known = call != NULL && call->state != 0;
+
+    deciding->request = request;
+    deciding->now_ms = clock_now_ms(service->options.clock);
+    deciding->hold = call != NULL;
+    deciding->explain = (route->flags & ROUTE_FLAG_EXPLAIN) != 0;
+    deciding->want = route->want;
+    deciding->ticket = (struct ticket){
+        .call_id = route->call_id,
+        .call_ref = known ? call->call_ref : deciding_call_ref(service, deciding->now_ms),
+        .tenant = request->session->tenant,
+        .zip = route->zips[0],
+        .category = route->category,
+        .caller_hash = caller_hash(service, route),
+        .screened = route_screening(request, route, call),
+        .revision = known ? (uint8_t)(call->revision + 1) : 0,
+    };
+    if (known) {
+        route_carry_tried(deciding, call);
+    }
+    cache_policy(service->cache, service_snapshot(service), route->zips[0], route->category,
+                 &deciding->policy);
+    /* Attempts of a call are bounded as a whole: a ticket never offers one too many. */
+    if (deciding->want > deciding->policy.max_attempts - deciding->ticket.attempt) {
+        deciding->want = (uint8_t)(deciding->policy.max_attempts - deciding->ticket.attempt);
+    }
+}
+
+static enum frame_verdict
+route_decide(struct service *service, const struct request *request,
+             const struct zr_route_request *route, struct remembered_call *call,
+             struct zr_builder *reply)
+{
+    struct deciding deciding;
+    enum frame_verdict verdict;
+    uint16_t status;
+
+    deciding_begin(service, &deciding, request, route, call);
+    status = deciding_run(service, &deciding, ZR_STATUS_NO_COVERAGE, call);
+    verdict = dispatch_reply(request, reply, status, 0, &service->reply);
+    if (call != NULL) {
+        call->inputs = route_inputs(request);
+        deciding_remember(service, &deciding, call, status, reply);
+    }
+    return verdict;
+}
+
+/* A refusal before there was a decision: no candidates, no ticket. */
+static enum frame_verdict
+route_refuse(struct service *service, const struct request *request, uint16_t status,
+             struct zr_builder *reply)
+{
+    struct zr_route_reply *answer = &service->reply.route_reply;
+
+    memset(answer, 0, sizeof *answer);
+    if (status == ZR_STATUS_NEED_ADDRESS) {
+        memcpy(answer->zips, service->request.route_request.zips, sizeof answer->zips);
+    }
+    return dispatch_reply(request, reply, status, 0, answer);
+}
+
+/* The same question again, its ticket still alive: the same answer (E31). */
+static bool
+route_is_repeat(const struct service *service, const struct request *request,
+                const struct remembered_call *call)
+{
+    return call->reply_bytes > 0 && call->inputs == route_inputs(request) &&
+           clock_now_ms(service->options.clock) < call->expires_ms;
+}
+
+static enum frame_verdict
+route_repeat(const struct request *request, const struct remembered_call *call,
+             struct zr_builder *reply)
+{
+    struct zr_header header;
+
+    zr_builder_put_bytes(reply, call->reply, call->reply_bytes);
+    zr_header_decode(&header, reply->bytes);
+    header.id = request->header.id;
+    header.flags |= ZR_FLAG_DUPLICATE;
+    zr_header_encode(reply->bytes, &header);
+    return FRAME_REPLIED;
+}
+
+enum frame_verdict
+route_handle(struct service *service, const struct request *request, struct zr_builder *reply)
+{
+    const struct zr_route_request *route = &service->request.route_request;
+    struct remembered_call *call = NULL;
+    const uint16_t wrong = route_wrong_field(route);
+    uint16_t status;
+
+    if (wrong != 0) {
+        return dispatch_reply(request, reply, ZR_STATUS_INVALID_FIELD, wrong, NULL);
+    }
+    (void)service_snapshot(service);
+    status = route_judge_places(service, route);
+    if (status == ZR_STATUS_OK && route_needs_address(service, route)) {
+        status = ZR_STATUS_NEED_ADDRESS;
+    }
+    if (status == ZR_STATUS_OK && (route->flags & ROUTE_FLAG_HOLD) != 0) {
+        status = route_find_call(service, request, route, &call);
+    }
+    if (status == ZR_STATUS_OVERLOADED) {
+        service->overloads++;
+        return dispatch_reply(request, reply, status, RETRY_AFTER_MS, NULL);
+    }
+    if (status != ZR_STATUS_OK) {
+        return route_refuse(service, request, status, reply);
+    }
+    if (call != NULL && call->state != 0 && route_is_repeat(service, request, call)) {
+        return route_repeat(request, call, reply);
+    }
+    return route_decide(service, request, route, call, reply);
+}

@@ -1,0 +1,152 @@
+/*
+ * service.c - see service.h.
+ */
+#include "server/handlers/service.h"
+
+#include "protocol/check.h"
+#include "server/handlers/call_reports.h"
+#include "server/handlers/dispatch.h"
+#include "server/handlers/session.h"
+
+#include <string.h>
+
+struct service *
+service_open(const struct service_options *options)
+{
+    struct service *service = arena_take(options->arena, sizeof *service, "service: its head");
+    const struct store_identity *identity = store_identity(options->store);
+    struct job *jobs = arena_take(options->arena, options->jobs_max * sizeof *jobs,
+                                  "service: requests at the committer (jobs_max)");
+
+    CHECK(options->jobs_max > 0);
+    CHECK(identity->ticket_keys_count >= 1);
+    service->options = *options;
+    service->published = committer_published(options->committer);
+    service->decisions = committer_decisions(options->committer);
+    service->calls = calls_open(options->arena, options->hot, options->calls_max);
+    service->cache = cache_open(options->arena);
+    service->mac = mac_open();
+    service->keys.count = identity->ticket_keys_count;
+    for (uint8_t i = 0; i < identity->ticket_keys_count; i++) {
+        service->keys.keys[i].id = identity->ticket_key_ids[i];
+        memcpy(service->keys.keys[i].key, identity->ticket_keys[i], MAC_KEY_BYTES);
+    }
+    memcpy(service->caller_key, identity->caller_key, sizeof service->caller_key);
+    service->environment = identity->environment;
+    service->boot = (uint32_t)store_head(options->store)->boots;
+    service->started_ns = clock_monotonic_ns();
+    service->snapshot.view = &service->view;
+    for (uint32_t i = options->jobs_max; i > 0; i--) {
+        service_give_job(service, &jobs[i - 1]);
+    }
+    return service;
+}
+
+void
+service_close(struct service *service)
+{
+    store_read_close(&service->view);
+    mac_close(service->mac);
+}
+
+void
+service_bind(struct service *service, const struct net_port *net)
+{
+    service->net = *net;
+}
+
+struct job *
+service_take_job(struct service *service, const struct request *request,
+                 const struct zr_operation *operation)
+{
+    struct job *job = service->jobs_free;
+    const struct session *session = request->session;
+    uint32_t timeout_us = request->header.timeout_us;
+
+    if (job == NULL) {
+        return NULL;
+    }
+    service->jobs_free = job->next_free;
+    if (timeout_us == 0) {
+        timeout_us = service->options.timeout_us_default;
+    }
+    CHECK(request->header.size <= sizeof job->frame);
+    job->conn = request->conn;
+    job->header = request->header;
+    job->operation = operation;
+    job->deadline_us = clock_now_us(service->options.clock) + timeout_us;
+    job->tenant = session->tenant;
+    job->contractor = session->contractor;
+    job->role = session->role;
+    job->lease_contractor = 0;
+    job->lease_cents = 0;
+    memcpy(job->principal, session->peer.key_hash, sizeof job->principal);
+    memcpy(job->frame, request->frame, request->header.size);
+    return job;
+}
+
+void
+service_give_job(struct service *service, struct job *job)
+{
+    job->next_free = service->jobs_free;
+    service->jobs_free = job;
+}
+
+struct state *
+service_snapshot(struct service *service)
+{
+    struct store_value value;
+
+    if (!service->view_open) {
+        CHECK(store_read_begin(service->options.store, &service->view) == STATUS_OK);
+        service->view_open = true;
+        CHECK(store_get(&service->view, TABLE_META, "head", 4, &value));
+        CHECK(value.bytes_count == sizeof service->head);
+        memcpy(&service->head, value.bytes, sizeof service->head);
+        memcpy(service->snapshot.counters, service->head.counters,
+               sizeof service->snapshot.counters);
+        cache_refresh(service->cache, &service->snapshot,
+                      service->head.counters[COUNTER_CATALOGUE]);
+    }
+    return &service->snapshot;
+}
+
+/* Replies that became durable since the last turn, then time. */
+static void
+turn_begin(void *context, uint64_t now_ns)
+{
+    struct service *service = context;
+    struct job *job;
+
+    (void)now_ns;
+    while ((job = committer_take_done(service->options.committer)) != NULL) {
+        call_report_done(service, job);
+        service->net.reply(service->net.context, job->conn, job->reply, job->reply_bytes);
+        service_give_job(service, job);
+    }
+    calls_tick(service->calls, clock_now_ms(service->options.clock));
+}
+
+/* A snapshot that outlives its turn would keep LMDB from reusing pages (pitfalls.md 24). */
+static void
+turn_end(void *context)
+{
+    struct service *service = context;
+
+    if (service->view_open) {
+        store_read_end(&service->view);
+        service->view_open = false;
+    }
+}
+
+struct request_port
+service_port(struct service *service)
+{
+    return (struct request_port){
+        .context = service,
+        .on_frame = dispatch_frame,
+        .on_turn_begin = turn_begin,
+        .on_turn_end = turn_end,
+        .on_session_check = session_check,
+    };
+}

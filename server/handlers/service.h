@@ -1,0 +1,83 @@
+/*
+ * service.h - what one worker's handlers share: its snapshot, its memory, its way to the committer.
+ *
+ * Nothing of a worker is global; what workers share sits behind hot, lease and the committer.
+ */
+#ifndef ZR_SERVICE_H
+#define ZR_SERVICE_H
+
+#include "server/base/clock.h"
+#include "server/base/request.h"
+#include "server/commit/committer.h"
+#include "server/handlers/cache.h"
+#include "server/handlers/calls.h"
+#include "server/store/state.h"
+
+/* Counters of the layers below that SERVER_STATS shows; main.c fills them from net. */
+typedef void (*service_stats_fn)(void *context, struct zr_server_stats_reply *reply);
+
+struct service_options {
+    struct arena *arena;
+    struct store *store;
+    struct committer *committer;
+    struct hot *hot;
+    struct clock *clock;
+    uint32_t jobs_max;
+    uint32_t calls_max;
+    uint32_t frame_bytes_max;
+    uint16_t credit_default;
+    uint16_t credit_max;
+    uint32_t timeout_us_default;
+    const char *peers; /* Other endpoints, told at HELLO. */
+    bool bench;
+    service_stats_fn stats;
+    void *stats_context;
+};
+
+struct service {
+    struct service_options options;
+    struct net_port net;
+    struct committer_published *published;
+    struct decision_ring *decisions;
+    struct calls *calls;
+    struct cache *cache;
+    struct mac *mac;
+    struct ticket_keys keys;
+    uint8_t caller_key[MAC_KEY_BYTES];
+    uint64_t environment;
+    uint64_t started_ns;
+
+    /* The snapshot of this loop turn, opened by the first who needs it. */
+    struct store_view view;
+    struct state snapshot;
+    struct store_head head; /* As of the snapshot. */
+    bool view_open;
+
+    struct job *jobs_free;
+    uint32_t boot;            /* Part of each call_ref: no two boots issue the same. */
+    uint32_t call_refs_count; /* Issued since start. */
+    uint64_t requests;
+    uint64_t overloads;
+    uint64_t calls_routed;
+    union zr_any_message request; /* Scratch of the frame under way. */
+    union zr_any_message reply;
+};
+
+struct service *service_open(const struct service_options *options);
+void service_close(struct service *service);
+
+/* Bind the network that this worker answers through. */
+void service_bind(struct service *service, const struct net_port *net);
+
+/* What net calls (base/request.h). */
+struct request_port service_port(struct service *service);
+
+/* The snapshot of this turn. */
+struct state *service_snapshot(struct service *service);
+
+/* Take a job for this frame, or NULL: all are under way. */
+struct job *service_take_job(struct service *service, const struct request *request,
+                             const struct zr_operation *operation);
+void service_give_job(struct service *service, struct job *job);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * vectors.c - print protocol/vectors/messages.json, or write its frames as fuzz seeds.
+ *
+ *   vectors            the file, on stdout
+ *   vectors DIR        every frame as DIR/<op>-<direction>
+ */
+#include "tests/lib/vector.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int
+write_frame(const char *folder, const struct vector *vector)
+{
+    static uint8_t frame[ZR_FRAME_BYTES_LIMIT];
+    static union zr_any_message message;
+    struct zr_header header;
+    char path[512];
+    FILE *file;
+    size_t written;
+
+    vector_fill(&message, vector);
+    header = vector_encode(frame, vector, &message);
+    (void)snprintf(path, sizeof path, "%s/%s-%s", folder, vector->operation->name,
+                   vector_direction_name(vector->direction));
+    file = fopen(path, "we");
+    if (file == NULL) {
+        perror(path);
+        return 1;
+    }
+    written = fwrite(frame, 1, header.size, file);
+    return fclose(file) != 0 || written != header.size;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct vector vector;
+    char *text;
+
+    if (argc == 2) {
+        for (size_t i = 0; vector_at(&vector, i); i++) {
+            if (write_frame(argv[1], &vector) != 0) {
+                return 1;
+            }
+        }
+        return 0;
+    }
+    text = vectors_text();
+    (void)puts(text);
+    free(text);
+    return 0;
+}
