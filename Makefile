@@ -100,6 +100,10 @@ $(OUT)/libserver.a: $(OBJ_server)
 	@rm -f $@
 	$(call say,AR    $@)ar rcs $@ $^
 
+$(OUT)/libbench.a: $(call objects,$(filter-out bench/main.c,$(SRC_bench)))
+	@rm -f $@
+	$(call say,AR    $@)ar rcs $@ $^
+
 $(OUT)/libzipring.so.1: $(call pic,$(SRC_client) $(SRC_protocol)) client/libzipring.map
 	$(call say,LINK  $@)$(CC) -shared -Wl,-soname,libzipring.so.1 -Wl,--version-script=client/libzipring.map $(LDFLAGS) \
 	    $(filter %.o,$^) -o $@ $(LIBS_client)
@@ -111,12 +115,16 @@ $(OUT)/zipring: $(call objects,$(SRC_cli)) $(OUT)/libzipring.a
 $(OUT)/zipring-bench: $(call objects,$(SRC_bench)) $(OUT)/libzipring.a
 	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ $(LIBS_client) $(LIBS_tools) -lpthread
 
-# make takes the rule with the shortest stem: test_client_x, then unit/x, then any other test.
+# make takes the rule with the shortest stem: test_client_x and test_bench*, then unit/x, then the rest.
 $(PROTOCOL_TESTS): $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(OBJ_testlib) $(OBJ_protocol)
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ -lcmocka $(LIBS_tools)
 
 $(OUT)/tests/unit/test_client_%: $(OUT)/obj/tests/unit/test_client_%.o $(OBJ_testlib) $(OUT)/libzipring.a
+	@mkdir -p $(@D)
+	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ -lcmocka $(LIBS_client) $(LIBS_tools) -lpthread
+
+$(OUT)/tests/unit/test_bench%: $(OUT)/obj/tests/unit/test_bench%.o $(OBJ_testlib) $(OUT)/libbench.a $(OUT)/libzipring.a
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ -lcmocka $(LIBS_client) $(LIBS_tools) -lpthread
 

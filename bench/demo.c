@@ -48,7 +48,7 @@ static const struct argp_option demo_argp_options[] = {
     {"duration", KEY_DURATION, "TIME", 0, "How long calls come (20s)", 0},
     {"warmup", KEY_WARMUP, "TIME", 0, "Before that, not measured (1s)", 0},
     {"connections", KEY_CONNECTIONS, "N", 0, "Of the switch (8)", 0},
-    {"contractors", KEY_CONTRACTORS, "N", 0, "Contractors to create (5000)", 0},
+    {"contractors", KEY_CONTRACTORS, "N", 0, "Contractors to create (10000)", 0},
     {"topup", KEY_TOPUP, "CENTS", 0, "In every wallet (default: mixed, some run dry)", 0},
     {"zips", KEY_ZIPS, "FILE", 0, "ZIP table that was imported (bench/data/zips.csv.gz)", 0},
     {"seed", KEY_SEED, "N", 0, "Of the network and the calls (1)", 0},
@@ -136,7 +136,7 @@ static bool
 demo_options_parse(struct demo_options *options, int argc, char **argv, struct fault *fault)
 {
     *options = (struct demo_options){
-        .contractors = 5000,
+        .contractors = 10000,
         .connections = 8,
         .zips = "bench/data/zips.csv.gz",
         .drive = {.open_loop = true,

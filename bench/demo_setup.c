@@ -2,7 +2,7 @@
  * demo_setup.c - see demo.h: a network with customers, through the same client as everyone's.
  *
  * Everything that exists many times goes through a pipeline, so that the server commits it in
- * groups: 5,000 contractors and 160,000 claims take seconds. Ids are fresh in each run, names
+ * groups: 10,000 contractors and 300,000 claims take seconds. Ids are fresh in each run, names
  * of categories are not: on a second run the ones that are there are used.
  */
 #include "bench/catalog.h"

@@ -104,31 +104,29 @@ dev_uri_read(char *uri, size_t uri_bytes, const char *dev)
     return got && uri[0] != '\0';
 }
 
+/* --uri, else the folder of --dev, else ZIPRING_URI, else the folder of ZIPRING_DEV. */
 static bool
-uri_resolve(struct endpoint *endpoint, const char *option, const char *dev, struct fault *fault)
+uri_resolve(struct endpoint *endpoint, const struct endpoint_options *options, const char *dev,
+            struct fault *fault)
 {
-    const char *variable = environment_get("ZIPRING_URI");
-    const char *uri = option;
+    const char *uri = options->uri;
 
-    if (option == NULL && dev != NULL) {
-        if (dev_uri_read(endpoint->uri, sizeof endpoint->uri, dev)) {
-            return true;
-        }
-        return fault_set(fault, BENCH_EXIT_USAGE,
-                         "%s/uri cannot be read: is `zipring dev --dir %s` running?", dev, dev);
+    if (uri == NULL && options->dev == NULL) {
+        uri = environment_get("ZIPRING_URI");
     }
-    if (option == NULL) {
-        uri = variable;
+    if (uri != NULL) {
+        const int length = snprintf(endpoint->uri, sizeof endpoint->uri, "%s", uri);
+
+        return (length > 0 && (size_t)length < sizeof endpoint->uri) ||
+               fault_set(fault, BENCH_EXIT_USAGE, "the URI is too long");
     }
-    if (uri == NULL) {
+    if (dev == NULL) {
         return fault_set(fault, BENCH_EXIT_USAGE,
                          "no server given: --uri, --dev DIR, ZIPRING_DEV or ZIPRING_URI");
     }
-    if (strlen(uri) >= sizeof endpoint->uri) {
-        return fault_set(fault, BENCH_EXIT_USAGE, "the URI is too long");
-    }
-    (void)snprintf(endpoint->uri, sizeof endpoint->uri, "%s", uri);
-    return true;
+    return dev_uri_read(endpoint->uri, sizeof endpoint->uri, dev) ||
+           fault_set(fault, BENCH_EXIT_USAGE,
+                     "%s/uri cannot be read: is `zipring dev --dir %s` running?", dev, dev);
 }
 
 bool
@@ -144,7 +142,7 @@ endpoint_resolve(struct endpoint *endpoint, const struct endpoint_options *optio
     endpoint->role = options->role != NULL ? options->role : role;
     (void)snprintf(cert_file, sizeof cert_file, "%s.pem", endpoint->role);
     (void)snprintf(key_file, sizeof key_file, "%s.key", endpoint->role);
-    if (!uri_resolve(endpoint, options->uri, dev, fault)) {
+    if (!uri_resolve(endpoint, options, dev, fault)) {
         return false;
     }
     if (!path_resolve(endpoint->cert, options->cert, dev, cert_file, "ZIPRING_CERT")) {

@@ -4,7 +4,7 @@
  * The same options and environment as zipring(1). Three sources, the first that says something
  * wins, each field by itself: the options (--uri, --cert, --key-file, --ca); the folder of
  * `zipring dev` (--dev or ZIPRING_DEV), whose certificate is picked by role; ZIPRING_URI,
- * ZIPRING_CERT, ZIPRING_KEY and ZIPRING_CA.
+ * ZIPRING_CERT, ZIPRING_KEY and ZIPRING_CA. ZIPRING_URI alone goes before ZIPRING_DEV.
  */
 #ifndef ZR_BENCH_ENDPOINT_H
 #define ZR_BENCH_ENDPOINT_H

@@ -45,8 +45,8 @@ world_init(struct world *world, const struct zips *zips, uint32_t contractors_co
     if (world->known == NULL || world->contractors == NULL || world->near == NULL ||
         world->batches == NULL || world->covered == NULL) {
         world_deinit(world);
-        return fault_set(fault, BENCH_EXIT_USAGE, "no memory for %u contractors",
-                         contractors_count);
+        (void)fault_set(fault, BENCH_EXIT_USAGE, "no memory for %u contractors", contractors_count);
+        return false;
     }
     return true;
 }

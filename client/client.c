@@ -99,7 +99,8 @@ zrc_client_set_error(struct zr_client *client, int result, int system_errno, con
 
     client->error = (struct zr_error){
         .size = sizeof client->error, .result = result, .system_errno = system_errno};
-    if (client->endpoints.count > 0) {
+    /* At open nothing has happened with an endpoint yet. */
+    if (client->endpoints.count > 0 && result != ZR_EINVAL && result != ZR_ENOMEM) {
         zrc_endpoint_name(zrc_endpoints_current(&client->endpoints), client->error.endpoint,
                           sizeof client->error.endpoint);
     }

@@ -237,6 +237,7 @@ claim_apply(struct state *state, const struct command *command,
         !command_owns(command, request->contractor, &contractor)) {
         return ZR_STATUS_NOT_FOUND;
     }
+    reply->commit_seq = command->seq;
     passed = claim_judge_all(state, request, &contractor, reply, &refusal);
     if (request->all_or_none && passed < request->slots_count) {
         passed = 0;
@@ -256,6 +257,5 @@ claim_apply(struct state *state, const struct command *command,
         return refusal;
     }
     state_contractor_put(state, request->contractor, &contractor);
-    reply->commit_seq = command->seq;
     return ZR_STATUS_OK;
 }

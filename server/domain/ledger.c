@@ -231,7 +231,7 @@ ledger_wallet_get(struct state *state, const struct command *command,
     }
     state_wallet_get(state, request->contractor, &wallet);
     *reply = (struct zr_wallet_get_reply){
-        .commit_seq = command->seq,
+        .commit_seq = command->seq - 1, /* A read stands behind the last command, and takes none. */
         .posted_cents = wallet.main_cents + wallet.credit_cents,
         .held_cents = wallet.held_cents,
         .available_cents = wallet_available_cents(&wallet),

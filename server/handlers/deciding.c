@@ -81,7 +81,6 @@ lease_first(struct service *service, struct deciding *deciding, struct remembere
         }
         judge(service, deciding);
     }
-    calls_set_lease(service->calls, call, 0, 0, 0);
 }
 
 static void
@@ -170,6 +169,10 @@ deciding_run(struct service *service, struct deciding *deciding, uint16_t none,
 
     CHECK(deciding->hold == (call != NULL));
     state_slot_get(snapshot, deciding->ticket.zip, deciding->ticket.category, &deciding->slot);
+    if (call != NULL) {
+        /* The call's own lease must not stand in its own way when it is decided anew. */
+        calls_set_lease(service->calls, call, 0, 0, 0);
+    }
     judge(service, deciding);
     if (call != NULL) {
         lease_first(service, deciding, call);

@@ -138,7 +138,7 @@ say_why:
         (void)close(fd);
     }
     log_line(LOG_LEVEL_ERROR, "listen_failed", "address=\"%s\" error=\"%s\"", address,
-             strerror(error));
+             strerrordesc_np(error));
     return error == EADDRINUSE ? STATUS_IN_USE : STATUS_IO;
 }
 

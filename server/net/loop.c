@@ -60,7 +60,7 @@ loop_open(struct loop **out, const struct loop_config *config)
     loop->wake_fd = eventfd(0, EFD_CLOEXEC);
     if (loop->buffer_ring == NULL || loop->buffers == NULL || loop->buffer_out == NULL ||
         loop->wake_fd < 0) {
-        log_line(LOG_LEVEL_ERROR, "loop_open_failed", "error=\"%s\"", strerror(errno));
+        log_line(LOG_LEVEL_ERROR, "loop_open_failed", "error=\"%s\"", strerrordesc_np(errno));
         loop_close(loop);
         return STATUS_IO;
     }
@@ -396,7 +396,7 @@ loop_wait(struct loop *loop, struct loop_event *events, uint32_t *count, uint64_
     rc = ring_enter(loop, wait_ns);
     /* Timed out, a signal, or a full queue that the collection below empties. */
     if (rc < 0 && rc != -ETIME && rc != -EINTR && rc != -EAGAIN && rc != -EBUSY) {
-        log_line(LOG_LEVEL_ERROR, "loop_wait_failed", "error=\"%s\"", strerror(-rc));
+        log_line(LOG_LEVEL_ERROR, "loop_wait_failed", "error=\"%s\"", strerrordesc_np(-rc));
         return STATUS_IO;
     }
     overflow_watch(loop);

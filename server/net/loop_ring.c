@@ -49,7 +49,7 @@ ring_unsupported(const char *missing, int error)
     log_line(LOG_LEVEL_ERROR, "loop_unsupported",
              "missing=\"%s\" error=\"%s\" needs=\"Linux >= 6.1 with io_uring allowed: "
              "sysctl kernel.io_uring_disabled=0, no seccomp filter on io_uring_setup\"",
-             missing, strerror(error));
+             missing, strerrordesc_np(error));
     return STATUS_UNSUPPORTED;
 }
 
@@ -85,7 +85,7 @@ probe_buffers(struct io_uring *ring)
 
     memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
     if (memory == MAP_FAILED) {
-        log_line(LOG_LEVEL_ERROR, "loop_probe_failed", "error=\"%s\"", strerror(errno));
+        log_line(LOG_LEVEL_ERROR, "loop_probe_failed", "error=\"%s\"", strerrordesc_np(errno));
         return STATUS_IO;
     }
     group.ring_addr = (uint64_t)(uintptr_t)memory;
@@ -145,7 +145,7 @@ loop_ring_probe(void)
 
     error = pthread_create(&thread, NULL, probe_main, &status);
     if (error != 0) {
-        log_line(LOG_LEVEL_ERROR, "loop_probe_failed", "error=\"%s\"", strerror(error));
+        log_line(LOG_LEVEL_ERROR, "loop_probe_failed", "error=\"%s\"", strerrordesc_np(error));
         return STATUS_IO;
     }
     CHECK(pthread_join(thread, NULL) == 0);

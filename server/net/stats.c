@@ -11,7 +11,7 @@ const char *
 net_stat_name(enum net_stat stat)
 {
     static const char *const names[NET_STATS_COUNT] = {
-#define STAT(name, text) [NET_##name] = text,
+#define STAT(name, text) [NET_##name] = (text),
 #include "server/net/stats.def"
 #undef STAT
     };

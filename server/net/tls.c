@@ -19,8 +19,8 @@
 /* ---- the peer's messages that we count -------------------------------------------------- */
 
 /* The shape is that of SSL_set_msg_callback. */
-// NOLINTNEXTLINE(readability-function-size): OpenSSL dictates the parameters.
 static void
+// NOLINTNEXTLINE(readability-function-size): OpenSSL dictates the parameters.
 message_seen(int written, int version, int content_type, const void *bytes, size_t bytes_count,
              SSL *ssl, void *argument)
 {

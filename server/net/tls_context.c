@@ -121,8 +121,8 @@ client_hello_seen(SSL *ssl, int *alert, void *argument)
     return SSL_CLIENT_HELLO_ERROR;
 }
 
-// NOLINTNEXTLINE(readability-function-size): OpenSSL dictates the parameters.
 static int
+// NOLINTNEXTLINE(readability-function-size): OpenSSL dictates the parameters.
 alpn_choose(SSL *ssl, const unsigned char **out, unsigned char *out_bytes,
             const unsigned char *offered, unsigned offered_bytes, void *argument)
 {

@@ -93,7 +93,7 @@ accept_failed(struct worker *worker, int error)
         return;
     }
     if (worker_may_log(worker)) {
-        log_line(LOG_LEVEL_WARN, "accept_failed", "error=\"%s\"", strerror(error));
+        log_line(LOG_LEVEL_WARN, "accept_failed", "error=\"%s\"", strerrordesc_np(error));
     }
     worker->accept_retry_ns = worker_in_ms(worker, ACCEPT_RETRY_MS);
 }
@@ -187,7 +187,7 @@ requeue_waiting(struct worker *worker)
         }
     }
     count = worker->blockless.count;
-    if (worker->blocks.free_count >= 2 * WORKER_BLOCKS_RESERVE) {
+    if (worker->blocks.free_count >= WORKER_BLOCKS_RESERVE) {
         for (; count > 0; count--) {
             worker_queue(worker, &worker->conns[slot_queue_take(&worker->blockless)]);
         }

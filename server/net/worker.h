@@ -6,8 +6,8 @@
  * at the deadlines; sleep. Work that a connection's budget leaves over is queued for the next
  * turn, which then does not sleep.
  */
-#ifndef ZR_WORKER_H
-#define ZR_WORKER_H
+#ifndef ZR_NET_WORKER_H
+#define ZR_NET_WORKER_H
 
 #include "server/base/request.h"
 #include "server/net/admission.h"

@@ -32,19 +32,25 @@ write_frame(const char *folder, const struct vector *vector)
     return fclose(file) != 0 || written != header.size;
 }
 
+static int
+write_all(const char *folder)
+{
+    struct vector vector;
+    int failed = 0;
+
+    for (size_t i = 0; failed == 0 && vector_at(&vector, i); i++) {
+        failed = write_frame(folder, &vector);
+    }
+    return failed;
+}
+
 int
 main(int argc, char **argv)
 {
-    struct vector vector;
     char *text;
 
     if (argc == 2) {
-        for (size_t i = 0; vector_at(&vector, i); i++) {
-            if (write_frame(argv[1], &vector) != 0) {
-                return 1;
-            }
-        }
-        return 0;
+        return write_all(argv[1]);
     }
     text = vectors_text();
     (void)puts(text);

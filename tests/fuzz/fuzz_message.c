@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name.
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static union zr_any_message message;

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name.
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A frame that was accepted holds what frame.h promises. */

@@ -203,6 +203,9 @@ def judge_server(tally, options):
     tally.check("ALPN", connection.alpn() == "zipring/1")
     reply = connection.call(HELLO, hello_request())
     tally.check("HELLO is OK", reply.status == 0)
+    if reply.status != 0:
+        print("HELLO: status 0x%04X" % reply.status)
+        return
     hello = hello_reply(reply)
     tally.check("protocol 1", hello["protocol"] == 1)
     tally.check("role", options.role is None or ROLES[hello["role"]] == options.role)

@@ -42,8 +42,9 @@ tidy "" server/net/loop_ring.c '#include <liburing.h>\n'
 tidy "" server/net/tls_context.c '#include <openssl/ssl.h>\n'
 tidy "" server/store/a.c '#include <lmdb.h>\n'
 for pair in protocol/a.c:server/base protocol/b.c:client server/base/a.c:server/domain \
-    server/domain/a.c:server/store server/store/a.c:server/commit server/commit/a.c:server/handlers \
-    server/handlers/a.c:server/net server/net/a.c:server/domain server/net/b.c:server/handlers \
+    server/domain/a.c:server/store server/store/a.c:server/commit \
+    server/commit/a.c:server/handlers server/handlers/a.c:server/net \
+    server/net/a.c:server/domain server/net/b.c:server/handlers \
     client/a.c:server/base bench/a.c:server/base; do
     tidy "include against the direction" "${pair%:*}" "#include \"${pair#*:}/x.h\"\n"
 done

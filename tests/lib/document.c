@@ -16,33 +16,55 @@ const char *const document_sections[] = {"statuses", "enumerations", "operations
 /* ---- statuses and enumerations --------------------------------------------------------------- */
 
 static void
+write_status(FILE *out, uint16_t code)
+{
+    (void)fprintf(out, "| `%s` | `0x%04X` | %s | %s |\n", zr_status_code_name(code), code,
+                  zr_status_class_name(zr_status_class(code)), zr_status_code_text(code));
+}
+
+static void
 write_statuses(FILE *out)
 {
-    (void)fputs("| status | code | class | what it says |\n|---|---|---|---|\n", out);
-#define OUTCOME(name, code, text)                                      \
-    (void)fprintf(out, "| `%s` | `0x%04X` | %s | %s |\n", #name, code, \
-                  zr_status_class_name(zr_status_class(code)), text);
+    static const uint16_t codes[] = {
+#define OUTCOME(name, code, text) (code),
 #include "protocol/outcomes.def"
 #undef OUTCOME
+    };
+
+    (void)fputs("| status | code | class | what it says |\n|---|---|---|---|\n", out);
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        write_status(out, codes[i]);
+    }
+}
+
+static const struct zr_type *const enumerations[] = {
+#define ENUM(type, TYPE) &zr_type_##type,
+#define VALUE(TYPE, NAME, number)
+#define END_ENUM(type, TYPE)
+#include "protocol/enums.def"
+#undef ENUM
+#undef VALUE
+#undef END_ENUM
+};
+
+static void
+write_enumeration(FILE *out, const struct zr_type *type)
+{
+    (void)fprintf(out, "| `%s` |", type->name);
+    for (const struct zr_enum_value *value = type->values; value->name != NULL; value++) {
+        (void)fprintf(out, "%s %u %s", value == type->values ? "" : ",", value->number,
+                      value->name);
+    }
+    (void)fputs(" |\n", out);
 }
 
 static void
 write_enumerations(FILE *out)
 {
-    const char *separator;
-
     (void)fputs("| type | values |\n|---|---|\n", out);
-#define ENUM(type, TYPE)               \
-    (void)fputs("| `" #type "`", out); \
-    separator = " | ";
-#define VALUE(TYPE, NAME, number)                            \
-    (void)fprintf(out, "%s%d %s", separator, number, #NAME); \
-    separator = ", ";
-#define END_ENUM(type, TYPE) (void)fputs(" |\n", out);
-#include "protocol/enums.def"
-#undef ENUM
-#undef VALUE
-#undef END_ENUM
+    for (size_t i = 0; i < sizeof enumerations / sizeof enumerations[0]; i++) {
+        write_enumeration(out, enumerations[i]);
+    }
 }
 
 /* ---- operations ------------------------------------------------------------------------------ */
@@ -76,9 +98,9 @@ write_roles(FILE *out, uint16_t roles)
         (void)fputs(" all |", out);
         return;
     }
-    for (uint8_t role = 1; role <= ZR_MAX_role; role++) {
+    for (unsigned role = 1; role <= ZR_MAX_role; role++) {
         if ((roles & 1u << role) != 0) {
-            (void)fprintf(out, "%s%s", separator, zr_role_name(role));
+            (void)fprintf(out, "%s%s", separator, zr_role_name((uint8_t)role));
             separator = ", ";
         }
     }
@@ -196,12 +218,18 @@ write_shape(FILE *out, const struct zr_shape *shape)
     }
 }
 
+static const struct zr_shape *const shapes[] = {
+#define ENTRY_BEGIN(name) &zr_##name##_shape,
+#define BODY_BEGIN(name)  &zr_##name##_shape,
+#include "protocol/messages.def"
+};
+
 static void
 write_messages(FILE *out)
 {
-#define ENTRY_BEGIN(name) write_shape(out, &zr_##name##_shape);
-#define BODY_BEGIN(name)  write_shape(out, &zr_##name##_shape);
-#include "protocol/messages.def"
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        write_shape(out, shapes[i]);
+    }
 }
 
 /* ---- sections -------------------------------------------------------------------------------- */

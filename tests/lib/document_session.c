@@ -17,24 +17,25 @@ struct session {
     const struct vector *vector;
 };
 
+static void
+write_hex_line(const struct session *session, unsigned offset, unsigned bytes)
+{
+    (void)fprintf(session->out, "%04x ", offset);
+    for (unsigned i = 0; i < bytes; i++) {
+        (void)fprintf(session->out, " %02x", session->frame[offset + i]);
+    }
+}
+
 /* `0018  5a 49 50 ...   text`; what does not fit a line goes on under it. */
 static void
 write_bytes(const struct session *session, unsigned offset, unsigned bytes, const char *text)
 {
-    for (unsigned at = 0; at < bytes; at += LINE_BYTES) {
-        const unsigned here = bytes - at < LINE_BYTES ? bytes - at : LINE_BYTES;
+    const unsigned first = bytes < LINE_BYTES ? bytes : LINE_BYTES;
 
-        (void)fprintf(session->out, "%04x ", offset + at);
-        for (unsigned i = 0; i < LINE_BYTES; i++) {
-            if (i < here) {
-                (void)fprintf(session->out, " %02x", session->frame[offset + at + i]);
-            } else if (at == 0) {
-                (void)fputs("   ", session->out);
-            }
-        }
-        if (at == 0) {
-            (void)fprintf(session->out, "  %s", text);
-        }
+    write_hex_line(session, offset, first);
+    (void)fprintf(session->out, "%*s  %s\n", (int)(3 * (LINE_BYTES - first)), "", text);
+    for (unsigned at = first; at < bytes; at += LINE_BYTES) {
+        write_hex_line(session, offset + at, bytes - at < LINE_BYTES ? bytes - at : LINE_BYTES);
         (void)fputc('\n', session->out);
     }
 }
@@ -131,18 +132,22 @@ write_vector(FILE *out, const struct vector *vector)
     (void)fputs("```\n", out);
 }
 
+static bool
+is_told(enum zr_op op)
+{
+    return op == ZR_OP_HELLO || op == ZR_OP_PING || op == ZR_OP_ROUTE || op == ZR_OP_CONNECT ||
+           op == ZR_OP_END;
+}
+
+/* The vectors ascend by op, which for these is the order in which a call happens. */
 void
 document_write_session(FILE *out)
 {
-    static const enum zr_op told[] = {ZR_OP_HELLO, ZR_OP_PING, ZR_OP_ROUTE, ZR_OP_CONNECT,
-                                      ZR_OP_END};
     struct vector vector;
 
-    for (size_t step = 0; step < sizeof told / sizeof told[0]; step++) {
-        for (size_t i = 0; vector_at(&vector, i); i++) {
-            if (vector.operation->op == told[step]) {
-                write_vector(out, &vector);
-            }
+    for (size_t i = 0; vector_at(&vector, i); i++) {
+        if (is_told(vector.operation->op)) {
+            write_vector(out, &vector);
         }
     }
 }

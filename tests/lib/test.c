@@ -29,10 +29,17 @@ zr_check_failed(const char *condition, const char *file, int line)
     abort();
 }
 
+void
+test_check_missing(const char *call)
+{
+    test_check_expected = false;
+    fail_msg("no CHECK fired in %s", call);
+}
+
 uint64_t
 test_seed(void)
 {
-    const char *text = getenv("TEST_SEED"); // NOLINT(concurrency-mt-unsafe): nothing sets it.
+    const char *text = getenv("TEST_SEED");
     uint64_t seed;
 
     if (text != NULL) {
@@ -82,6 +89,5 @@ void
 test_remove_dir(const char *path)
 {
     /* Depth first, so that folders are empty when their turn comes. */
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): tests clean up in one thread.
     (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

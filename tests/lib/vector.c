@@ -120,23 +120,37 @@ story_tell(uint8_t *message, const struct zr_shape *shape, const struct zr_field
     }
 }
 
+/* The rows of a body, or of entry number `element` of an array. */
 static void
 tell_rows(uint8_t *message, const struct zr_shape *shape, uint16_t element)
 {
     for (uint16_t i = 0; i < shape->fields_count; i++) {
         const struct zr_field *field = &shape->fields[i];
-        uint16_t count;
 
         if (field->row == ZR_ROW_FIELD || field->row == ZR_ROW_BYTES) {
             story_tell(message, shape, field, element);
-        } else if (field->row == ZR_ROW_ARRAY) {
-            memcpy(&count, message + field->count_offset, sizeof count);
-            for (uint16_t e = 0; e < count; e++) {
-                /* Entries hold no arrays: this goes one level down and no further. */
-                // NOLINTNEXTLINE(misc-no-recursion)
-                tell_rows(message + field->offset + e * field->entry->struct_bytes, field->entry,
-                          e);
-            }
+        }
+    }
+}
+
+static void
+tell_entries(uint8_t *message, const struct zr_field *array)
+{
+    uint16_t count;
+
+    memcpy(&count, message + array->count_offset, sizeof count);
+    for (uint16_t i = 0; i < count; i++) {
+        tell_rows(message + array->offset + i * array->entry->struct_bytes, array->entry, i);
+    }
+}
+
+static void
+tell_body(uint8_t *message, const struct zr_shape *shape)
+{
+    tell_rows(message, shape, 0);
+    for (uint16_t i = 0; i < shape->fields_count; i++) {
+        if (shape->fields[i].row == ZR_ROW_ARRAY) {
+            tell_entries(message, &shape->fields[i]);
         }
     }
 }
@@ -148,7 +162,7 @@ vector_fill(union zr_any_message *message, const struct vector *vector)
 
     memset(message, 0, sizeof *message);
     wire_fill(message, vector->shape, seed, ELEMENTS);
-    tell_rows((uint8_t *)message, vector->shape, 0);
+    tell_body((uint8_t *)message, vector->shape);
 }
 
 struct zr_header

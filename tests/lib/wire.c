@@ -169,7 +169,8 @@ fill_text(char *text, uint16_t bytes, uint64_t *random)
         text[i] = (char)('a' + test_random_below(random, 26));
     }
     if (length >= 3) {
-        memcpy(text, "\xC3\xA9", 2);
+        text[0] = '\xC3'; /* e with an acute. */
+        text[1] = '\xA9';
     }
 }
 
@@ -190,7 +191,7 @@ fill_value(void *value, const struct zr_type *type, uint64_t *random)
         }
         break;
     case ZR_KIND_ZIPS:
-        for (uint16_t i = 0; i < ZR_ZIPS_MAX; i++) {
+        for (size_t i = 0; i < ZR_ZIPS_MAX; i++) {
             store_number(bytes + 4 * i, 4, test_random_below(random, max + 1));
         }
         break;

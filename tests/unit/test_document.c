@@ -51,6 +51,7 @@ check_section(const char *section)
     start = strstr(document, marker);
     if (start == NULL) {
         fail_msg("PROTOCOL.md has no section %s", section);
+        return;
     }
     start += strlen(marker);
     if (strncmp(start, text, bytes) != 0) {

@@ -51,21 +51,21 @@ static void
 test_violations_are_named_before_the_close(void **state)
 {
     const struct {
-        bool ready;
+        uint64_t id;
         uint32_t size;
         uint16_t op;
-        uint64_t id;
         uint16_t status;
+        bool ready;
     } rows[] = {
-        {false, 264, ZR_OP_HELLO, 1, ZR_STATUS_BAD_FRAME}, /* HELLO is at most 256 bytes. */
-        {false, 64, OP_ECHO, 1, ZR_STATUS_HELLO_EXPECTED},
-        {false, 64, ZR_OP_HELLO, 0, ZR_STATUS_BAD_ID}, /* 0 is for pushes. */
-        {true, 64, ZR_OP_HELLO, 2, ZR_STATUS_HELLO_EXPECTED},
-        {true, 4104, OP_ECHO, 2, ZR_STATUS_BAD_FRAME}, /* Above the negotiated size. */
-        {true, 16, OP_ECHO, 2, ZR_STATUS_BAD_FRAME},
-        {true, 0xFFFFFFF8, OP_ECHO, 2, ZR_STATUS_BAD_FRAME},
-        {true, 64, OP_ECHO | ZR_OP_RESPONSE, 2, ZR_STATUS_BAD_FRAME},
-        {true, 64, OP_ECHO, 1, ZR_STATUS_BAD_ID},
+        {1, 264, ZR_OP_HELLO, ZR_STATUS_BAD_FRAME, false}, /* HELLO is at most 256 bytes. */
+        {1, 64, OP_ECHO, ZR_STATUS_HELLO_EXPECTED, false},
+        {0, 64, ZR_OP_HELLO, ZR_STATUS_BAD_ID, false}, /* 0 is for pushes. */
+        {2, 64, ZR_OP_HELLO, ZR_STATUS_HELLO_EXPECTED, true},
+        {2, 4104, OP_ECHO, ZR_STATUS_BAD_FRAME, true}, /* Above the negotiated size. */
+        {2, 16, OP_ECHO, ZR_STATUS_BAD_FRAME, true},
+        {2, 0xFFFFFFF8, OP_ECHO, ZR_STATUS_BAD_FRAME, true},
+        {2, 64, OP_ECHO | ZR_OP_RESPONSE, ZR_STATUS_BAD_FRAME, true},
+        {1, 64, OP_ECHO, ZR_STATUS_BAD_ID, true},
     };
 
     (void)state;

@@ -161,7 +161,7 @@ on_turn_end(void *context)
 }
 
 static inline bool
-on_session_check(void *context, const struct session *session)
+on_session_check(void *context, struct session *session)
 {
     bool revoked;
 

@@ -239,7 +239,7 @@ test_drain_loses_no_reply(void **state)
         client_ask(&crowd[i], OP_DEFER, ZR_HEADER_BYTES);
     }
     client_open(&one); /* No HELLO yet: it is told, not kept. */
-    wait_for(NET_FRAMES_IN, 3 * CROWD);
+    wait_for(NET_FRAMES_IN, UINT64_C(3) * CROWD);
     net_drain(app.net, 10000);
     for (uint32_t i = 0; i < CROWD; i++) {
         expect_reply(&crowd[i], ZR_OP_GOAWAY, 0);
