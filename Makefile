@@ -59,7 +59,8 @@ pic     = $(patsubst %.c,$(OUT)/pic/%.o,$(1))
 
 OBJ_protocol := $(call objects,$(SRC_protocol))
 OBJ_server   := $(call objects,$(SRC_server))
-OBJ_testlib  := $(call objects,$(SRC_testlib))
+# test.o as it is, for its zr_check_failed(); the rest is pulled by who names it.
+OBJ_testlib  := $(OUT)/obj/tests/lib/test.o $(OUT)/libtest.a
 # A part whose main file or map does not exist yet is not built.
 PROGRAMS     := $(if $(wildcard server/main.c),$(OUT)/zipringd) $(if $(SRC_cli),$(OUT)/zipring) $(if $(SRC_bench),$(OUT)/zipring-bench)
 LIBRARIES    := $(OUT)/libzipring.a $(if $(wildcard client/libzipring.map),$(OUT)/libzipring.so.1)
@@ -70,6 +71,8 @@ scripts  = $(wildcard $(1:%=tests/%/*.sh))
 UNIT_TESTS        := $(call programs,unit)
 INTEGRATION_TESTS := $(call programs,integration model sim switch)
 CRASH_TESTS       := $(call programs,crash)
+# What crash tests load into the server with LD_PRELOAD.
+PRELOADS          := $(patsubst tests/%.c,$(OUT)/tests/%.so,$(wildcard tests/crash/preload/*.c))
 FUZZERS           := $(patsubst tests/%.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
 # These need protocol/ only, and stay buildable whatever the server looks like.
 PROTOCOL_TESTS    := $(patsubst %,$(OUT)/tests/unit/test_%,reader builder frame status types message encode operations vectors document)
@@ -100,6 +103,10 @@ $(OUT)/libserver.a: $(OBJ_server)
 	@rm -f $@
 	$(call say,AR    $@)ar rcs $@ $^
 
+$(OUT)/libtest.a: $(call objects,$(filter-out tests/lib/test.c,$(SRC_testlib)))
+	@rm -f $@
+	$(call say,AR    $@)ar rcs $@ $^
+
 $(OUT)/libbench.a: $(call objects,$(filter-out bench/main.c,$(SRC_bench)))
 	@rm -f $@
 	$(call say,AR    $@)ar rcs $@ $^
@@ -115,6 +122,10 @@ $(OUT)/zipring: $(call objects,$(SRC_cli)) $(OUT)/libzipring.a
 $(OUT)/zipring-bench: $(call objects,$(SRC_bench)) $(OUT)/libzipring.a
 	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ $(LIBS_client) $(LIBS_tools) -lpthread
 
+# The in-process decision: the one part of bench/ that may see the server.
+$(OUT)/bench-decision: $(OUT)/obj/bench/micro/decision.o $(OUT)/libserver.a $(OBJ_protocol)
+	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ $(LIBS_server) -lz
+
 # make takes the rule with the shortest stem: test_client_x and test_bench*, then unit/x, then the rest.
 $(PROTOCOL_TESTS): $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(OBJ_testlib) $(OBJ_protocol)
 	@mkdir -p $(@D)
@@ -124,13 +135,21 @@ $(OUT)/tests/unit/test_client_%: $(OUT)/obj/tests/unit/test_client_%.o $(OBJ_tes
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ -lcmocka $(LIBS_client) $(LIBS_tools) -lpthread
 
-$(OUT)/tests/unit/test_bench%: $(OUT)/obj/tests/unit/test_bench%.o $(OBJ_testlib) $(OUT)/libbench.a $(OUT)/libzipring.a
+$(OUT)/tests/unit/test_bench%: $(OUT)/obj/tests/unit/test_bench%.o $(OUT)/libbench.a $(OBJ_testlib) $(OUT)/libzipring.a
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ -lcmocka $(LIBS_client) $(LIBS_tools) -lpthread
 
 $(OUT)/tests/unit/%: $(OUT)/obj/tests/unit/%.o $(OBJ_testlib) $(OBJ_server) $(OBJ_protocol)
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ -lcmocka $(LIBS_server) $(LIBS_tools)
+
+$(OUT)/tests/crash/%: $(OUT)/obj/tests/crash/%.o $(call objects,$(wildcard tests/crash/lib/*.c)) $(OBJ_testlib) $(OUT)/libserver.a $(OUT)/libzipring.a
+	@mkdir -p $(@D)
+	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ -lcmocka $(LIBS_server) $(LIBS_tools)
+
+$(OUT)/tests/crash/preload/%.so: $(OUT)/pic/tests/crash/preload/%.o
+	@mkdir -p $(@D)
+	$(call say,LINK  $@)$(CC) -shared $(LDFLAGS) $^ -o $@ -ldl
 
 $(OUT)/tests/docs/%: $(OUT)/obj/tests/docs/%.o $(OBJ_testlib) $(OBJ_protocol)
 	@mkdir -p $(@D)
@@ -200,7 +219,7 @@ test: deps-test ## install, build and pass every test; ends with `N passed, N fa
 	@BUILD=$(CURDIR)/$(OUT) tests/run.sh tests/tidy.sh $(UNIT_TESTS) $(wildcard tests/fuzz/smoke.sh) \
 	    $(INTEGRATION_TESTS) $(call scripts,integration model sim switch) $(CRASH_TESTS) $(call scripts,crash)
 
-tests-all: $(UNIT_TESTS) $(INTEGRATION_TESTS) $(CRASH_TESTS)
+tests-all: $(UNIT_TESTS) $(INTEGRATION_TESTS) $(CRASH_TESTS) $(PRELOADS)
 
 test-unit: $(UNIT_TESTS) ## only tests/unit, in this MODE
 	@BUILD=$(CURDIR)/$(OUT) tests/run.sh $^
@@ -209,7 +228,7 @@ test-integration: $(PROGRAMS) $(LIBRARIES) $(INTEGRATION_TESTS) ## only integrat
 	@BUILD=$(CURDIR)/$(OUT) tests/run.sh $(INTEGRATION_TESTS) $(call scripts,integration model sim switch)
 
 # CRASH_VOLUME: ci (what `make test` runs) or full.
-crash: $(PROGRAMS) $(LIBRARIES) $(CRASH_TESTS) ## kill and power-loss tests in their full volume
+crash: $(PROGRAMS) $(LIBRARIES) $(CRASH_TESTS) $(PRELOADS) ## kill and power-loss tests in their full volume
 	@BUILD=$(CURDIR)/$(OUT) CRASH_VOLUME=$${CRASH_VOLUME:-full} tests/run.sh -t 7200 $(CRASH_TESTS) $(call scripts,crash)
 
 .PHONY: bench
@@ -229,7 +248,7 @@ check: deps ## format, tidy, clang-tidy, cppcheck, analyzer, both compilers, san
 	@$(MAKE) check-san check-tsan
 
 check-format:
-	clang-format --dry-run -Werror $(C_FILES)
+	@echo "  FORMAT" && clang-format --dry-run -Werror $(C_FILES)
 
 check-tidy:
 	tests/tidy.sh
@@ -239,7 +258,7 @@ lint/%: %
 	@echo "  TIDY  $<" && clang-tidy --quiet $< -- -std=c11 $(DEFINES) 2> >(grep -v 'warnings\? .*generated' >&2)
 
 check-cppcheck:
-	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
+	@echo "  CPPCHECK" && cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
 	    --suppress=missingIncludeSystem --suppress=unknownMacro $(DEFINES) -j$(JOBS) $(LINT_FILES)
 
 # The analyzer is a compile of its own; its -Wno- are findings that gcc 12 is known to get wrong.

@@ -45,8 +45,9 @@ measure() {
 mkdir -p "$reports" && rm -f "$reports"/*.json "$reports"/*.txt
 server_start "${pin_server[@]}" -- --bench || exit 1
 server_import_zips || exit 1
-# Wallets that last: a benchmark of CONNECT must not turn into one of refusals.
-"${pin[@]}" "$bench" demo --setup-only --zips "$zips" --topup 100000000 >"$reports/setup.txt" || {
+# Wallets that last and phones that are never busy: this must not turn into a benchmark of refusals.
+"${pin[@]}" "$bench" demo --setup-only --zips "$zips" --topup 2000000000 \
+    --concurrency 1000 >"$reports/setup.txt" || {
     server_explain
     exit 1
 }
@@ -57,6 +58,13 @@ for ((round = 1; round <= rounds; round++)); do
         measure "route-64x$depth" "$round" --op route -c 64 -P "$depth" "${slots[@]}"
     done
 done
+# Calls that only ring: the server remembers a million of them, so one short round must do.
+long=$duration
+duration=${HOLD_DURATION:-2s}
+for depth in 1 16; do
+    measure "hold-64x$depth" 1 --op route --hold 1 -c 64 -P "$depth" "${slots[@]}"
+done
+duration=$long
 for ((round = 1; round <= rounds; round++)); do
     measure connect-64x1 "$round" --op connect -c 64 -P 1 "${slots[@]}"
 done

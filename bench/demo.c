@@ -29,6 +29,7 @@ enum {
     KEY_SEED,
     KEY_CONTRACTORS,
     KEY_TOPUP,
+    KEY_CONCURRENCY,
     KEY_ZIPS,
     KEY_JSON,
     KEY_INTERVAL,
@@ -41,6 +42,7 @@ enum {
     CALLS_INFLIGHT = 512, /* Calls at once per connection. */
     UNCOVERED_BP = 200,   /* Calls for slots that nobody claimed. */
     TOPUP_CENTS_MIN = 2500,
+    CONCURRENCY_MAX = 1000, /* The server takes no more. */
 };
 
 static const struct argp_option demo_argp_options[] = {
@@ -50,6 +52,7 @@ static const struct argp_option demo_argp_options[] = {
     {"connections", KEY_CONNECTIONS, "N", 0, "Of the switch (8)", 0},
     {"contractors", KEY_CONTRACTORS, "N", 0, "Contractors to create (10000)", 0},
     {"topup", KEY_TOPUP, "CENTS", 0, "In every wallet (default: mixed, some run dry)", 0},
+    {"concurrency", KEY_CONCURRENCY, "N", 0, "Calls at once per contractor (by size: 1, 3, 10)", 0},
     {"zips", KEY_ZIPS, "FILE", 0, "ZIP table that was imported (bench/data/zips.csv.gz)", 0},
     {"seed", KEY_SEED, "N", 0, "Of the network and the calls (1)", 0},
     {"setup-only", KEY_SETUP_ONLY, NULL, 0, "Create the data, let no calls run", 0},
@@ -101,6 +104,9 @@ demo_option(int key, char *argument, struct argp_state *state)
         break;
     case KEY_TOPUP:
         good = parse_count(argument, TOPUP_CENTS_MIN, INT32_MAX, &options->topup_cents);
+        break;
+    case KEY_CONCURRENCY:
+        good = parse_count(argument, 1, CONCURRENCY_MAX, &options->concurrency);
         break;
     case KEY_ZIPS:
         options->zips = argument;

@@ -28,6 +28,7 @@ struct demo_options {
     uint32_t contractors;
     uint32_t connections;
     uint32_t topup_cents; /* 0 = mixed. */
+    uint32_t concurrency; /* Calls at once of every contractor, 0 = by size. */
     const char *zips;
     const char *json; /* The report of the surge, NULL = none. */
     bool setup_only;

@@ -150,6 +150,7 @@ contractor_fill(void *context, uint32_t index, void *request)
     put->office_zip = office->zip;
     put->size_class = contractor->size_class;
     put->has_dispatch = contractor->has_dispatch;
+    put->max_concurrency = (uint16_t)demo->options.concurrency;
     put->phones_count = 1;
     put->phones[0].phone = contractor->phone;
     (void)snprintf(put->name, sizeof put->name, "%s %s %" PRIu32, office->city,

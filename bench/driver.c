@@ -50,6 +50,7 @@ driver_init(struct driver *driver, const struct drive *drive, const struct load 
         return false;
     }
     prng_init(&driver->prng, drive->seed);
+    prng_init(&driver->callers, driver->ids.run);
     if (drive->open_loop) {
         /* Another stream than the keys', so that the schedule is the same for every load. */
         arrivals_init(&driver->arrivals, drive->arrivals, drive->rate_per_s, ~drive->seed);
@@ -165,6 +166,10 @@ driver_measure(struct driver *driver)
         }
         fleet_turn(driver->fleet, wait_until(clock_now_ns(), due_ns < stop_ns ? due_ns : stop_ns));
         now_ns = clock_now_ns();
+    }
+    /* Cut short: rates are over what was measured, not over what was meant to be. */
+    if (now_ns < stop_ns && now_ns > driver->recorder.begin_ns) {
+        driver->recorder.end_ns = now_ns;
     }
 }
 

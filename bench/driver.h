@@ -100,7 +100,8 @@ struct driver {
     struct recorder recorder;
     struct tally tally; /* Of charged_by_contractor the owner is the caller. */
     struct arrivals arrivals;
-    struct prng prng;
+    struct prng prng;    /* From the seed. */
+    struct prng callers; /* Fresh in each run: who called before is a duplicate, and free. */
     struct run_ids ids;
     struct flight *flights;
     struct flight *free;

@@ -102,7 +102,7 @@ caller_choose(struct flight *flight)
         flight->slot = recent->slot;
         return;
     }
-    flight->caller = caller_draw(&driver->prng);
+    flight->caller = caller_draw(&driver->callers);
     flight->slot = slots_draw(driver->load->slots, &driver->prng);
 }
 

@@ -145,7 +145,9 @@ generator_json(const struct driver *driver, const struct meter_result *meter,
 {
     json_t *generator = json_object();
 
-    (void)json_object_set_new(generator, "lag_us", report_latency_json(&driver->recorder.lag));
+    if (driver->drive->open_loop) {
+        (void)json_object_set_new(generator, "lag_us", report_latency_json(&driver->recorder.lag));
+    }
     (void)json_object_set_new(generator, "cpu", json_real(meter->self_cpu));
     (void)json_object_set_new(generator, "bound", json_boolean(verdict->generator_bound));
     return generator;
@@ -211,7 +213,8 @@ report_json(const struct driver *driver, const struct meter_result *meter,
     (void)json_object_set_new(report, drive->open_loop ? "inflight_max" : "pipeline",
                               json_integer(drive->flights_per_link));
     (void)json_object_set_new(report, "warmup_s", json_real((double)drive->warmup_ns / 1e9));
-    (void)json_object_set_new(report, "duration_s", json_real((double)drive->duration_ns / 1e9));
+    (void)json_object_set_new(report, "duration_s",
+                              json_real(recorder_window_s(&driver->recorder)));
     /* As text: a seed has 64 bits, a JSON number in many readers 53. */
     (void)json_object_set_new(report, "seed",
                               json_sprintf("%llu", (unsigned long long)drive->seed));

@@ -80,9 +80,13 @@ limits_print(const struct driver *driver, const struct meter_result *meter,
 {
     const struct histogram *lag = &driver->recorder.lag;
 
-    (void)printf("generator    CPU %.0f %% of a core, lag p50 %.1f us, p99 %.1f us, max %.1f us\n",
-                 meter->self_cpu * 100, (double)histogram_percentile(lag, 500000) / 1e3,
-                 verdict->lag_p99_us, (double)lag->max / 1e3);
+    (void)printf("generator    CPU %.0f %% of a core", meter->self_cpu * 100);
+    if (driver->drive->open_loop) {
+        (void)printf(", lag p50 %.1f us, p99 %.1f us, max %.1f us",
+                     (double)histogram_percentile(lag, 500000) / 1e3, verdict->lag_p99_us,
+                     (double)lag->max / 1e3);
+    }
+    (void)printf("\n");
     if (meter->server_known) {
         (void)printf("server       CPU %.0f %% of a core, %.3f us per request over %" PRIu64
                      " requests (%s), %.0f %% of it in the kernel\n",

@@ -115,6 +115,18 @@ conditions_judge(const struct conditions *conditions, const struct recorder *rec
     return fired;
 }
 
+/* Nothing but errors measures nothing. */
+static bool
+all_failed(const struct recorder *recorder)
+{
+    uint64_t answered = 0;
+
+    for (uint32_t i = 0; i < STEP_CALL; i++) {
+        answered += recorder->steps[i].answered;
+    }
+    return answered == recorder_errors(recorder);
+}
+
 static enum bench_exit
 run_report(struct run *run, struct fault *fault)
 {
@@ -133,6 +145,10 @@ run_report(struct run *run, struct fault *fault)
                                   environment_json(zr_client_hello(run->fleet.links[0].client)));
         saved = report_save(report, run->options.json, fault);
         json_decref(report);
+    }
+    if (saved && all_failed(&driver->recorder)) {
+        saved =
+            fault_set(fault, BENCH_EXIT_TRANSPORT, "every request failed: see the results above");
     }
     if (!saved) {
         return fault->exit_code;

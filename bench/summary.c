@@ -248,6 +248,23 @@ connect_report(const struct summary *summary)
     (void)json_object_set_new(summary->report, "connect-64x1", row_report(&connect));
 }
 
+/* ROUTE as a call: remembered and leased. Few rounds: the server remembers a million calls. */
+static void
+hold_report(const struct summary *summary)
+{
+    for (size_t i = 0; i < POINTS_COUNT; i++) {
+        struct table_row hold = {
+            .load = "hold", .point = points[i], .step = "route", .rate = "ok_per_s"};
+        char key[32];
+
+        row_read(&hold, summary);
+        if (hold.per_s.count > 0) {
+            (void)snprintf(key, sizeof key, "route-hold-%s", points[i]);
+            (void)json_object_set_new(summary->report, key, row_report(&hold));
+        }
+    }
+}
+
 static void
 environment_print(json_t *environment)
 {
@@ -322,6 +339,7 @@ command_summary(int argc, char **argv, struct fault *fault)
     for (size_t i = 0; i < POINTS_COUNT; i++) {
         point_report(&summary, points[i]);
     }
+    hold_report(&summary);
     connect_report(&summary);
     decision_report(&summary);
     conditions_report(&summary);
