@@ -233,7 +233,7 @@ crash: $(PROGRAMS) $(LIBRARIES) $(CRASH_TESTS) $(PRELOADS) ## kill and power-los
 
 .PHONY: bench
 bench: ## measure, and compare with bench/baseline
-	@$(MAKE) -j$(JOBS) all
+	@$(MAKE) -j$(JOBS) all $(OUT)/bench-decision
 	@BUILD=$(CURDIR)/$(OUT) bench/bench.sh
 
 # ---- check -------------------------------------------------------------------------------------
@@ -295,7 +295,7 @@ fuzzers: $(FUZZERS)
 # ---- coverage ----------------------------------------------------------------------------------
 .PHONY: cover
 cover: deps ## branch coverage of protocol/ and server/domain/; fails below 95 %
-	@$(MAKE) -j$(JOBS) MODE=cover CC=clang tests-all
+	@$(MAKE) -j$(JOBS) MODE=cover CC=clang all tests-all
 	@tests/cover.sh build/cover-clang 95
 
 # ---- generated documents -----------------------------------------------------------------------

@@ -115,16 +115,20 @@ conditions_judge(const struct conditions *conditions, const struct recorder *rec
     return fired;
 }
 
-/* Nothing but errors measures nothing. */
+/* A window without answers, or with errors only, says nothing about the server's speed. */
 static bool
-all_failed(const struct recorder *recorder)
+something_was_measured(const struct recorder *recorder, struct fault *fault)
 {
     uint64_t answered = 0;
 
     for (uint32_t i = 0; i < STEP_CALL; i++) {
         answered += recorder->steps[i].answered;
     }
-    return answered == recorder_errors(recorder);
+    if (answered == 0) {
+        return fault_set(fault, BENCH_EXIT_TRANSPORT, "nothing was answered in the window");
+    }
+    return answered > recorder_errors(recorder) ||
+           fault_set(fault, BENCH_EXIT_TRANSPORT, "every request failed: see the results above");
 }
 
 static enum bench_exit
@@ -146,11 +150,7 @@ run_report(struct run *run, struct fault *fault)
         saved = report_save(report, run->options.json, fault);
         json_decref(report);
     }
-    if (saved && all_failed(&driver->recorder)) {
-        saved =
-            fault_set(fault, BENCH_EXIT_TRANSPORT, "every request failed: see the results above");
-    }
-    if (!saved) {
+    if (!saved || !something_was_measured(&driver->recorder, fault)) {
         return fault->exit_code;
     }
     if (!verdict.valid) {

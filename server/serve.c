@@ -24,6 +24,7 @@ struct server {
     struct clock clock;
     struct store *store;
     struct hot *hot;
+    struct cascades *cascades;
     struct committer *committer;
     struct service *service;
     struct net *net;
@@ -163,12 +164,14 @@ build_storage(struct server *server)
     clock_init(&server->clock, strcmp(config->clock, "manual") == 0,
                store_head(server->store)->log_ms);
     server->hot = hot_open(&server->arena, (uint32_t)config->contractors_max);
+    server->cascades = cascades_open(&server->arena);
     return committer_open(&server->committer,
                           &(struct committer_options){
                               .arena = &server->arena,
                               .store = server->store,
                               .clock = &server->clock,
                               .hot = server->hot,
+                              .cascades = server->cascades,
                               .jobs_max = (uint32_t)config->jobs_max,
                               .batch_max = (uint32_t)config->batch_max,
                               .tail_rows_max = (uint32_t)config->unfolded_rows_max,
@@ -188,6 +191,7 @@ build_worker(struct server *server)
         .store = server->store,
         .committer = server->committer,
         .hot = server->hot,
+        .cascades = server->cascades,
         .clock = &server->clock,
         .jobs_max = (uint32_t)config->jobs_max,
         .calls_max = (uint32_t)config->ringing_calls_max,

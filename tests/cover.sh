@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# cover.sh - branch coverage of protocol/ and server/domain/ by the unit, model and sim tests.
+# cover.sh - branch coverage of protocol/ and server/domain/ by every test but crash and fuzz.
 #
 #   tests/cover.sh BUILD_DIR PERCENT     (called by `make cover`)
 #
-# Runs every test of BUILD_DIR that needs no server, merges the profiles, prints one line a file
-# and fails when the branches of either folder are covered by less than PERCENT. Uncovered ones:
+# Runs the tests of BUILD_DIR and the servers that they start, merges their profiles, prints one
+# line a file, and fails when a test does or when the branches of either folder are covered by less
+# than PERCENT. Uncovered ones:
 # llvm-cov show -show-branches=count, or BUILD_DIR/cover/html with COVER_HTML=1.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -15,16 +16,19 @@ profdata=$(tool llvm-profdata) && cov=$(tool llvm-cov) || { echo "llvm-14 is mis
 
 shopt -s nullglob
 programs=()
-for program in "$build"/tests/unit/test_* "$build"/tests/model/* "$build"/tests/sim/*; do
-    [ -x "$program" ] && programs+=("$program")
+for program in "$build"/tests/{unit,model,sim,integration}/*; do
+    [ -f "$program" ] && [ -x "$program" ] && programs+=("$program")
 done
+scripts=(tests/integration/*.sh tests/model/*.sh tests/sim/*.sh)
 rm -rf "$build/cover"
 mkdir -p "$build/cover"
-LLVM_PROFILE_FILE="$PWD/$build/cover/%p.profraw" tests/run.sh "${programs[@]}" || exit 1
+missed=0
+LLVM_PROFILE_FILE="$PWD/$build/cover/%p.profraw" BUILD="$PWD/$build" \
+    tests/run.sh "${programs[@]}" "${scripts[@]}" || missed=1
 "$profdata" merge -sparse "$build"/cover/*.profraw -o "$build/cover/all.profdata" || exit 1
 
 objects=()
-for program in "${programs[@]:1}"; do
+for program in "${programs[@]:1}" "$build/zipringd"; do
     objects+=(-object "$program")
 done
 if [ -n "${COVER_HTML:-}" ]; then
@@ -60,3 +64,4 @@ for folder, (covered, count) in sorted(folders.items()):
         folder, covered, count, percent, gate))
 sys.exit(missed > 0)
 PYTHON
+exit $((missed || $?))

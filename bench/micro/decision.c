@@ -1,19 +1,21 @@
 /*
  * decision.c - how long one ROUTE decision takes in process, at national scale.
  *
- *   bench-decision [--zips FILE] [--categories N] [--depth N] [--decisions N] [--seed N]
+ *   bench-decision [--zips FILE] [--categories N] [--depth N] [--decisions N] [--seed N] [--lmdb]
  *
  * Fills a database in a temporary folder with one cascade of `depth` claims for every ZIP and
  * category, and the hot array with their contractors, then decides one call at a time, at ZIPs
- * weighted by their people: read the slot from the LMDB snapshot, judge every claim, pick. No
- * network, no ticket, no lease. Prints p50, p90, p99 in ns as JSON; the cost of reading the
- * clock twice is measured and taken off.
+ * weighted by their people: read the slot, judge every claim, pick. No network, no ticket, no
+ * lease. With --lmdb the slot is read from the snapshot instead of from its line (cascades.h).
+ * Prints p50, p90, p99 in ns as JSON; the cost of reading the clock twice is measured and taken
+ * off.
  *
  * The one hard idea: a cold cache is the thing measured. Deciding twice for the same slot in a
  * row would measure the CPU instead of the layout, so ZIPs and categories are drawn anew each time.
  */
 #include "protocol/check.h"
 #include "server/base/clock.h"
+#include "server/commit/cascades.h"
 #include "server/commit/hot.h"
 #include "server/domain/cascade.h"
 #include "server/domain/policy.h"
@@ -42,6 +44,7 @@ struct options {
     unsigned depth;
     unsigned decisions;
     uint64_t seed;
+    bool lmdb;
 };
 
 struct world {
@@ -53,6 +56,7 @@ struct world {
     struct arena arena;
     struct store *store;
     struct hot *hot;
+    struct cascades *cascades;
     char folder[64];
 };
 
@@ -178,7 +182,9 @@ slots_fill(struct world *world)
     for (uint32_t i = 0; i < world->zips_count; i++) {
         for (unsigned category = 1; category <= world->options.categories; category++) {
             slot_fill(world, &slot, &claim_id);
+            state_begin(&state, 1);
             state_slot_put(&state, world->zips[i], (uint16_t)category, &slot);
+            cascades_publish(world->cascades, world->zips[i], (uint16_t)category, &slot);
             if (++rows % ROWS_A_COMMIT == 0) {
                 commit(world, &view);
             }
@@ -227,7 +233,9 @@ decide_once(struct world *world, struct state *state, uint64_t now_ms)
     struct slot_row slot;
     const struct cascade_slot where = {&slot, &POLICY_DEFAULT, RATE_CENTS};
 
-    state_slot_get(state, zip, category, &slot);
+    if (world->options.lmdb || !cascades_get(world->cascades, zip, category, &slot)) {
+        state_slot_get(state, zip, category, &slot);
+    }
     cascade_decide(&decision, &where, &call, look, world->hot);
     CHECK(decision.judged_count == world->options.depth);
     return (uint32_t)(clock_monotonic_ns() - start);
@@ -255,12 +263,14 @@ measure(struct world *world)
     store_read_close(&view);
     qsort(samples, count, sizeof *samples, by_size);
     (void)printf("{\"zips\":%u,\"categories\":%u,\"depth\":%u,\"claims\":%llu,\"decisions\":%u,"
-                 "\"p50_ns\":%u,\"p90_ns\":%u,\"p99_ns\":%u,\"clock_ns\":%llu,\"seed\":%llu}\n",
+                 "\"source\":\"%s\",\"p50_ns\":%u,\"p90_ns\":%u,\"p99_ns\":%u,\"clock_ns\":%llu,"
+                 "\"seed\":%llu}\n",
                  world->zips_count, world->options.categories, world->options.depth,
                  (unsigned long long)world->zips_count * world->options.categories *
                      world->options.depth,
-                 count, samples[count / 2], samples[count / 10 * 9], samples[count / 100 * 99],
-                 (unsigned long long)cost_ns, (unsigned long long)world->options.seed);
+                 count, world->options.lmdb ? "lmdb" : "line", samples[count / 2],
+                 samples[count / 10 * 9], samples[count / 100 * 99], (unsigned long long)cost_ns,
+                 (unsigned long long)world->options.seed);
     free(samples);
 }
 
@@ -272,6 +282,7 @@ static const struct argp_option known_options[] = {
     {"depth", 'd', "N", 0, "claims in each slot (3)", 0},
     {"decisions", 'n', "N", 0, "decisions to measure (1,000,000)", 0},
     {"seed", 's', "N", 0, "of contractors, ZIPs and categories (1)", 0},
+    {"lmdb", 'l', NULL, 0, "read slots from the snapshot, not from their lines", 0},
     {0},
 };
 
@@ -296,6 +307,9 @@ parse_option(int option, char *value, struct argp_state *state)
         break;
     case 's':
         options->seed = number;
+        break;
+    case 'l':
+        options->lmdb = true;
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -322,7 +336,7 @@ main(int argc, char **argv)
     static const struct argp argp = {
         known_options, parse_option, NULL, "One ROUTE decision in process, at national scale.",
         NULL,          NULL,         NULL};
-    static struct world world = {.options = {"bench/data/zips.csv.gz", 20, 3, 1000000, 1},
+    static struct world world = {.options = {"bench/data/zips.csv.gz", 20, 3, 1000000, 1, false},
                                  .folder = "/tmp/zipring-decision-XXXXXX"};
 
     if (argp_parse(&argp, argc, argv, 0, NULL, &world.options) != 0 ||
@@ -337,6 +351,7 @@ main(int argc, char **argv)
     arena_init(&world.arena);
     zips_read(&world);
     world.hot = hot_open(&world.arena, CONTRACTORS);
+    world.cascades = cascades_open(&world.arena);
     CHECK(store_open(&world.store, &(struct store_options){.folder = world.folder,
                                                            .map_bytes = UINT64_C(8) << 30,
                                                            .readers_max = 4,

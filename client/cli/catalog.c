@@ -66,30 +66,36 @@ catalog_learn_page(struct catalog *catalog, const struct zr_category_list_reply 
 
 /* ---- asking the server ------------------------------------------------------------------- */
 
-/* Answers one page of CATEGORY_LIST after the other to `each`; false ends it. */
-static int
-categories_read(struct cli *cli, struct answer *answer,
-                bool (*each)(void *context, const struct zr_category_row *row), void *context)
+/* What is done with each row of the list; false ends the reading. */
+typedef bool (*row_fn)(void *context, const struct zr_category_row *row);
+
+static bool
+page_take(const struct zr_category_list_reply *page, row_fn each, void *context)
+{
+    for (uint16_t i = 0; i < page->categories_count; i++) {
+        if (!each(context, &page->categories[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Read CATEGORY_LIST page after page. answer->result is 0, or what ended it. */
+static void
+categories_read(struct cli *cli, struct answer *answer, row_fn each, void *context)
 {
     struct zr_category_list_request request = {0};
-    struct zr_category_list_reply reply;
+    struct zr_category_list_reply reply = {0};
 
     *answer =
         (struct answer){.operation = zr_operation_find(ZR_OP_CATEGORY_LIST), .request = &request};
     do {
-        session_call(cli, answer, &reply);
-        if (answer->result != 0) {
-            break;
-        }
-        for (uint16_t i = 0; i < reply.categories_count; i++) {
-            if (!each(context, &reply.categories[i])) {
-                return 0;
-            }
-        }
         request.after = reply.next;
-    } while (request.after != 0);
+        session_call(cli, answer, &reply);
+    } while (answer->result == 0 && page_take(&reply, each, context) && reply.next != 0);
+    /* Both end with this function. */
     answer->request = NULL;
-    return answer->result;
+    answer->reply = NULL;
 }
 
 static bool
@@ -106,7 +112,7 @@ catalog_load(struct cli *cli)
 
     if (!cli->catalog.loaded) {
         cli->catalog.loaded = true;
-        (void)categories_read(cli, &answer, learn_each, &cli->catalog);
+        categories_read(cli, &answer, learn_each, &cli->catalog);
     }
 }
 
@@ -145,7 +151,8 @@ catalog_category(struct cli *cli, const char *text, uint16_t *number)
     }
     if (!cli->catalog.loaded) {
         cli->catalog.loaded = true;
-        if (categories_read(cli, &answer, learn_each, &cli->catalog) != 0) {
+        categories_read(cli, &answer, learn_each, &cli->catalog);
+        if (answer.result != 0) {
             return execute_finish(cli, &answer);
         }
     }
@@ -213,7 +220,8 @@ catalog_read_row(struct cli *cli, const char *text, struct zr_category_row *row)
         search.name = NULL;
         search.number = (uint16_t)digits;
     }
-    if (categories_read(cli, &answer, search_each, &search) != 0) {
+    categories_read(cli, &answer, search_each, &search);
+    if (answer.result != 0) {
         return execute_finish(cli, &answer);
     }
     return search.done ? CLI_DONE : not_found(cli, "category", text);

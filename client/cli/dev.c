@@ -79,13 +79,13 @@ folder_open(struct dev *dev)
     char *absolute;
 
     if (mkdir(given, 0700) != 0 && errno != EEXIST) {
-        cli_note(dev->cli, "cannot make %s: %s", given, strerror(errno));
+        cli_note(dev->cli, "cannot make %s: %s", given, strerrordesc_np(errno));
         return false;
     }
     absolute = realpath(given, NULL);
     if (absolute == NULL || strlen(absolute) >= sizeof dev->folder) {
         cli_note(dev->cli, "cannot use %s: %s", given,
-                 absolute != NULL ? "its path is too long" : strerror(errno));
+                 absolute != NULL ? "its path is too long" : strerrordesc_np(errno));
         free(absolute);
         return false;
     }
@@ -231,7 +231,7 @@ config_write(const struct dev *dev)
     folder_path(path, dev, "zipringd.conf");
     file = fopen(path, "we");
     if (file == NULL) {
-        cli_note(dev->cli, "%s: %s", path, strerror(errno));
+        cli_note(dev->cli, "%s: %s", path, strerrordesc_np(errno));
         return CLI_NOT_EXECUTED;
     }
     (void)fprintf(file,
@@ -341,7 +341,7 @@ uri_write(const struct dev *dev, const char *uri)
     folder_path(path, dev, "uri");
     file = fopen(path, "we");
     if (file == NULL || fprintf(file, "%s\n", uri) < 0) {
-        cli_note(dev->cli, "%s: %s", path, strerror(errno));
+        cli_note(dev->cli, "%s: %s", path, strerrordesc_np(errno));
         if (file != NULL) {
             (void)fclose(file);
         }
@@ -370,7 +370,7 @@ serve(struct dev *dev)
 
     folder_path(config, dev, "zipringd.conf");
     if (!dev_server_start(&dev->server, dev->program, config)) {
-        cli_note(dev->cli, "cannot start %s: %s", dev->program, strerror(errno));
+        cli_note(dev->cli, "cannot start %s: %s", dev->program, strerrordesc_np(errno));
         return CLI_NOT_EXECUTED;
     }
     if (!dev_server_wait_ready(&dev->server, &ended)) {

@@ -75,7 +75,7 @@ dev_server_run(char *const argv[])
     }
     if (pid == 0) {
         (void)execvp(argv[0], argv);
-        (void)fprintf(stderr, "zipring dev: %s: %s\n", argv[0], strerror(errno));
+        (void)fprintf(stderr, "zipring dev: %s: %s\n", argv[0], strerrordesc_np(errno));
         _exit(EXIT_CANNOT_START);
     }
     return child_reap(pid);
@@ -95,32 +95,29 @@ signals_collect(sigset_t *set)
 
 /* In the child: an environment as if a shell had started it. Only what exec() leaves is undone. */
 _Noreturn static void
-child_exec(const char *path, const char *config, int ready_fd, pid_t parent)
+child_exec(char *path, char *config, int ready_fd, pid_t parent)
 {
+    char serve[] = "serve";
+    char config_option[] = "--config";
+    char ready_option[] = "--ready-fd";
     char number[16];
-    char *const argv[] = {(char *)(uintptr_t)path,
-                          (char *)(uintptr_t) "serve",
-                          (char *)(uintptr_t) "--config",
-                          (char *)(uintptr_t)config,
-                          (char *)(uintptr_t) "--ready-fd",
-                          number,
-                          NULL};
+    char *const argv[] = {path, serve, config_option, config, ready_option, number, NULL};
     sigset_t none;
 
     (void)snprintf(number, sizeof number, "%d", ready_fd);
     (void)setpgid(0, 0);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
     if (getppid() == parent && fcntl(ready_fd, F_SETFD, 0) == 0) {
         (void)execvp(path, argv);
     }
-    (void)fprintf(stderr, "zipring dev: %s: %s\n", path, strerror(errno));
+    (void)fprintf(stderr, "zipring dev: %s: %s\n", path, strerrordesc_np(errno));
     _exit(EXIT_CANNOT_START);
 }
 
 bool
-dev_server_start(struct dev_server *server, const char *path, const char *config)
+dev_server_start(struct dev_server *server, char *path, char *config)
 {
     const pid_t parent = getpid();
     sigset_t signals;
@@ -128,7 +125,7 @@ dev_server_start(struct dev_server *server, const char *path, const char *config
 
     memset(server, 0, sizeof *server);
     signals_collect(&signals);
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0) {
+    if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0) {
         return false;
     }
     server->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);

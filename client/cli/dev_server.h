@@ -24,8 +24,8 @@ void dev_server_path(const struct cli *cli, char path[SETTINGS_PATH_MAX]);
 /* Run a program to its end; its exit code, 128 + signal, or -1 when it cannot be started. */
 int dev_server_run(char *const argv[]);
 
-/* Start it with `--ready-fd N` behind argv's arguments. False: *server holds nothing. */
-bool dev_server_start(struct dev_server *server, const char *path, const char *config);
+/* Start `path serve --config config --ready-fd N`. False: *server holds nothing. */
+bool dev_server_start(struct dev_server *server, char *path, char *config);
 
 /* Wait until it serves. False: it ended before, or a signal asked to stop; *exit_code says. */
 bool dev_server_wait_ready(struct dev_server *server, int *exit_code);

@@ -242,25 +242,28 @@ param_fill(struct cli *cli, void *request, const struct param *param, bool names
                : cli_misused(cli, "--%s %s: expected %s", param->option, text, expected);
 }
 
+/* The params that are looked-up names, or those that are not. */
+static enum cli_exit
+params_fill(struct cli *cli, void *request, bool names)
+{
+    enum cli_exit exit_code = CLI_DONE;
+
+    for (const struct param *param = cli->command->params;
+         param->option != NULL && exit_code == CLI_DONE; param++) {
+        exit_code = param->field != NULL ? param_fill(cli, request, param, names) : CLI_DONE;
+    }
+    return exit_code;
+}
+
 enum cli_exit
 fields_fill(struct cli *cli, void *request)
 {
+    enum cli_exit exit_code;
+
     CHECK(cli->operation != NULL);
     CHECK(request != NULL);
-    for (int names = 0; names <= 1; names++) {
-        for (const struct param *param = cli->command->params; param->option != NULL; param++) {
-            enum cli_exit exit_code;
-
-            if (param->field == NULL) {
-                continue;
-            }
-            exit_code = param_fill(cli, request, param, names == 1);
-            if (exit_code != CLI_DONE) {
-                return exit_code;
-            }
-        }
-    }
-    return CLI_DONE;
+    exit_code = params_fill(cli, request, false);
+    return exit_code == CLI_DONE ? params_fill(cli, request, true) : exit_code;
 }
 
 static bool

@@ -123,7 +123,7 @@ struct column {
 };
 
 static size_t
-columns_measure(struct column *columns, const json_t *rows)
+columns_measure(struct column *columns, json_t *rows)
 {
     json_t *first = json_array_get(rows, 0);
     size_t count = 0;
@@ -152,7 +152,7 @@ columns_measure(struct column *columns, const json_t *rows)
 }
 
 void
-human_print_table(const json_t *rows)
+human_print_table(json_t *rows)
 {
     struct column columns[COLUMNS_MAX];
     size_t columns_count;
@@ -202,13 +202,12 @@ value_is_table(const json_t *value)
 }
 
 static void
-lines_print(const json_t *object, int indent)
+lines_print(json_t *object, int indent)
 {
-    json_t *fields = json_incref((json_t *)(uintptr_t)object);
     const char *name;
     json_t *value;
 
-    json_object_foreach(fields, name, value)
+    json_object_foreach(object, name, value)
     {
         char cell[CELL_BYTES_MAX];
 
@@ -218,19 +217,17 @@ lines_print(const json_t *object, int indent)
         cell_fill(cell, name, value);
         (void)printf("%*s%-*.*s  %s\n", indent, "", LABEL_WIDTH, label_length(name), name, cell);
     }
-    json_decref(fields);
 }
 
 void
-human_print_answer(const json_t *object)
+human_print_answer(json_t *object)
 {
-    json_t *fields = json_incref((json_t *)(uintptr_t)object);
     const char *name;
     json_t *value;
 
     CHECK(json_is_object(object));
     lines_print(object, 0);
-    json_object_foreach(fields, name, value)
+    json_object_foreach(object, name, value)
     {
         if (json_is_object(value)) {
             (void)printf("%s\n", name);
@@ -240,5 +237,4 @@ human_print_answer(const json_t *object)
             human_print_table(value);
         }
     }
-    json_decref(fields);
 }

@@ -7,9 +7,9 @@
 #include <jansson.h>
 
 /* One reply: its fields as lines, its lists as tables below them. */
-void human_print_answer(const json_t *object);
+void human_print_answer(json_t *object);
 
 /* An array of objects as a table; "none" when it is empty. */
-void human_print_table(const json_t *rows);
+void human_print_table(json_t *rows);
 
 #endif

@@ -20,6 +20,7 @@ struct front {
 };
 
 static error_t
+// NOLINTNEXTLINE(readability-non-const-parameter): the type is argp's.
 front_parse(int key, char *text, struct argp_state *state)
 {
     struct front *front = state->input;
@@ -35,7 +36,7 @@ front_parse(int key, char *text, struct argp_state *state)
         return 0;
     }
     if (key == ARGP_KEY_NO_ARGS) {
-        argp_error(state, "a command is missing");
+        settings_misused(state, "a command is missing");
     }
     return ARGP_ERR_UNKNOWN;
 }
@@ -52,7 +53,7 @@ front_help(int key, const char *text, void *input)
 
     (void)input;
     if (key != ARGP_KEY_HELP_POST_DOC) {
-        return (char *)(uintptr_t)text;
+        return (char *)(uintptr_t)text; // NOLINT(performance-no-int-to-ptr): argp's type.
     }
     stream = open_memstream(&help, &help_bytes);
     if (stream == NULL) {
@@ -82,6 +83,7 @@ front_run(struct front *front, int argc, char **argv)
         children,      front_help,
         NULL};
 
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): before anything else runs.
     (void)argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, front);
 }
 

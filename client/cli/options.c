@@ -67,7 +67,7 @@ value_keep(struct cli *cli, size_t index, const char *text, struct argp_state *s
     if (cli->values[index] == NULL) {
         joined = strdup(text);
     } else if ((param->flags & PARAM_LIST) == 0) {
-        argp_error(state, "--%s is given twice", param->option);
+        settings_misused(state, "--%s is given twice", param->option);
         return;
     } else if (asprintf(&joined, "%s,%s", cli->values[index], text) < 0) {
         joined = NULL;
@@ -94,7 +94,7 @@ positional_keep(struct cli *cli, const char *text, struct argp_state *state)
             return;
         }
     }
-    argp_error(state, "\"%s\" is one word too many", text);
+    settings_misused(state, "\"%s\" is one word too many", text);
 }
 
 static void
@@ -104,7 +104,7 @@ required_check(const struct cli *cli, struct argp_state *state)
 
     for (size_t i = 0; params[i].option != NULL; i++) {
         if ((params[i].flags & PARAM_REQUIRED) != 0 && cli->values[i] == NULL) {
-            argp_error(state, "--%s %s is missing", params[i].option, params[i].argument);
+            settings_misused(state, "--%s %s is missing", params[i].option, params[i].argument);
         }
     }
 }
@@ -204,6 +204,7 @@ options_parse(struct cli *cli, int argc, char **argv)
                    cli->command->subcommand != NULL ? " " : "",
                    cli->command->subcommand != NULL ? cli->command->subcommand : "");
     argv[0] = name;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): before anything else runs.
     (void)argp_parse(&argp, argc, argv, 0, NULL, cli);
     argv[0] = NULL; /* `name` ends here. */
 }

@@ -37,7 +37,7 @@ static bool
 failed(struct pki *pki, const char *what, const char *name)
 {
     const unsigned long code = ERR_peek_error();
-    const char *reason = code != 0 ? ERR_reason_error_string(code) : strerror(errno);
+    const char *reason = code != 0 ? ERR_reason_error_string(code) : strerrordesc_np(errno);
 
     (void)snprintf(pki->error, sizeof pki->error, "%s %.160s: %s", what, name,
                    reason != NULL ? reason : "unknown error");
@@ -336,7 +336,7 @@ pki_key_hash(struct zr_hash *hash, const char *file, char error[PKI_ERROR_BYTES]
     int der_bytes = -1;
 
     if (stream == NULL) {
-        (void)snprintf(error, PKI_ERROR_BYTES, "%.160s: %s", file, strerror(errno));
+        (void)snprintf(error, PKI_ERROR_BYTES, "%.160s: %s", file, strerrordesc_np(errno));
         return false;
     }
     certificate = PEM_read_X509(stream, NULL, NULL, NULL);

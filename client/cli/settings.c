@@ -10,6 +10,7 @@
 #include "protocol/check.h"
 #include "protocol/message.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,14 +48,26 @@ static const struct argp_option global_options[] = {
     {"ca", KEY_CA, "FILE", 0, "The network's CA, PEM (ZIPRING_CA)", GROUP_GLOBAL},
     {NULL, 0, NULL, 0, NULL, 0}};
 
+void
+settings_misused(struct argp_state *state, const char *format, ...)
+{
+    char message[256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    argp_error(state, "%s", message); // NOLINT(concurrency-mt-unsafe): before anything else runs.
+}
+
 static void
 timeout_parse(struct settings *settings, const char *text, struct argp_state *state)
 {
     uint64_t timeout_ms;
 
     if (!text_to_duration(&timeout_ms, text) || timeout_ms == 0 || timeout_ms > 3600000) {
-        argp_error(state, "--timeout %s: expected a duration from 1ms to 1h, such as 500ms or 10s",
-                   text);
+        settings_misused(
+            state, "--timeout %s: expected a duration from 1ms to 1h, such as 500ms or 10s", text);
         return;
     }
     settings->timeout_ms = (uint32_t)timeout_ms;
@@ -135,7 +148,7 @@ path_copy(char path[SETTINGS_PATH_MAX], const char *from)
 static const char *
 environment(const char *name)
 {
-    const char *value = getenv(name);
+    const char *value = getenv(name); // NOLINT(concurrency-mt-unsafe): one thread.
 
     return value != NULL && *value != '\0' ? value : NULL;
 }
@@ -177,20 +190,20 @@ role_pick(const char *dev, uint16_t roles, bool prefer_admin)
 {
     uint8_t picked = 0;
 
-    for (uint8_t role = ZR_ROLE_SWITCH; role <= ZR_ROLE_BENCH; role++) {
+    for (unsigned role = ZR_ROLE_SWITCH; role <= ZR_ROLE_BENCH; role++) {
         char name[32];
         char file[40];
         char path[SETTINGS_PATH_MAX];
 
-        text_role_file(name, sizeof name, role);
+        text_role_file(name, sizeof name, (uint8_t)role);
         (void)snprintf(file, sizeof file, "%s.pem", name);
         if ((roles >> role & 1) == 0 || !path_join(path, dev, file) || access(path, R_OK) != 0) {
             continue;
         }
         if (prefer_admin && role == ZR_ROLE_ADMIN) {
-            return role;
+            return ZR_ROLE_ADMIN;
         }
-        picked = picked == 0 ? role : picked;
+        picked = picked == 0 ? (uint8_t)role : picked;
     }
     return picked;
 }

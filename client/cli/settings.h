@@ -34,6 +34,10 @@ struct endpoint_settings {
 /* argp of these options; its input is a struct settings. */
 extern const struct argp settings_argp;
 
+/* argp_error() of a formatted message: does not return. */
+__attribute__((format(printf, 2, 3))) void settings_misused(struct argp_state *state,
+                                                            const char *format, ...);
+
 /*
  * Options first, then the dev folder ($ZIPRING_DEV), then ZIPRING_URI, _CERT, _KEY, _CA, then
  * ~/.config/zipring. Of the dev folder it takes --as, else ADMIN when `prefer_admin`, else the

@@ -56,40 +56,30 @@ text_to_signed(int64_t *value, const char *text, int64_t min, int64_t max)
 bool
 text_to_scaled(int64_t *value, const char *text, unsigned digits)
 {
+    static const char decimal[] = "0123456789";
     const bool negative = *text == '-';
-    uint64_t number = 0;
-    unsigned after_point = 0;
-    bool point = false;
-    bool digit_seen = false;
-    bool round_up = false;
+    const char *whole = text + (negative ? 1 : 0);
+    const size_t whole_bytes = strspn(whole, decimal);
+    const char *fraction = whole + whole_bytes + (whole[whole_bytes] == '.' ? 1 : 0);
+    const size_t fraction_bytes = strspn(fraction, decimal);
+    const size_t kept = fraction_bytes < digits ? fraction_bytes : digits;
+    char number[32];
+    uint64_t scaled;
 
     CHECK(digits <= 6);
-    for (text += negative ? 1 : 0; *text != '\0'; text++) {
-        const unsigned digit = (unsigned)(unsigned char)*text - '0';
-
-        if (*text == '.' && !point) {
-            point = true;
-            continue;
-        }
-        if (digit > 9 || number > UINT32_MAX) {
-            return false;
-        }
-        digit_seen = true;
-        if (after_point < digits) {
-            number = number * 10 + digit;
-        } else if (after_point == digits && point) {
-            round_up = digit >= 5;
-        }
-        after_point += point ? 1 : 0;
-    }
-    for (; after_point < digits; after_point++) {
-        number *= 10;
-    }
-    number += round_up ? 1 : 0;
-    if (!digit_seen) {
+    if (fraction[fraction_bytes] != '\0' || whole_bytes + fraction_bytes == 0 || whole_bytes > 12) {
         return false;
     }
-    *value = negative ? -(int64_t)number : (int64_t)number;
+    (void)snprintf(number, sizeof number, "0%.*s%.*s", (int)whole_bytes, whole, (int)kept,
+                   fraction);
+    if (!text_to_unsigned(&scaled, number, INT64_MAX)) {
+        return false;
+    }
+    for (size_t i = kept; i < digits; i++) {
+        scaled *= 10;
+    }
+    scaled += fraction_bytes > digits && fraction[digits] >= '5' ? 1 : 0;
+    *value = negative ? -(int64_t)scaled : (int64_t)scaled;
     return true;
 }
 
@@ -105,14 +95,26 @@ hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Two hex digits; -1 when they are not. A NUL in the first keeps the second unread. */
-static int
-hex_byte(const char *text)
+/* Take two hex digits; false when they are not. A NUL in the first keeps the second unread. */
+static bool
+hex_take(uint8_t *byte, const char **text)
 {
-    const int high = hex_digit(text[0]);
-    const int low = high < 0 ? -1 : hex_digit(text[1]);
+    const int high = hex_digit((*text)[0]);
+    const int low = high < 0 ? -1 : hex_digit((*text)[1]);
 
-    return low < 0 ? -1 : high << 4 | low;
+    if (low < 0) {
+        return false;
+    }
+    *byte = (uint8_t)(high << 4 | low);
+    *text += 2;
+    return true;
+}
+
+/* Where the dashes of a UUID stand: before these bytes. */
+static bool
+id_has_dash_before(size_t byte)
+{
+    return byte == 4 || byte == 6 || byte == 8 || byte == 10;
 }
 
 bool
@@ -121,19 +123,12 @@ text_to_id(struct zr_id *id, const char *text)
     struct zr_id parsed;
 
     for (size_t i = 0; i < sizeof parsed.bytes; i++) {
-        int byte;
-
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            if (*text++ != '-') {
-                return false;
-            }
-        }
-        byte = hex_byte(text);
-        if (byte < 0) {
+        if (id_has_dash_before(i) && *text++ != '-') {
             return false;
         }
-        parsed.bytes[i] = (uint8_t)byte;
-        text += 2;
+        if (!hex_take(&parsed.bytes[i], &text)) {
+            return false;
+        }
     }
     if (*text != '\0') {
         return false;
@@ -148,7 +143,7 @@ text_from_id(char text[TEXT_ID_BYTES], const struct zr_id *id)
     static const char digits[] = "0123456789abcdef";
 
     for (size_t i = 0; i < sizeof id->bytes; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
+        if (id_has_dash_before(i)) {
             *text++ = '-';
         }
         *text++ = digits[id->bytes[i] >> 4];
@@ -194,17 +189,10 @@ text_to_hash(struct zr_hash *hash, const char *text)
     struct zr_hash parsed;
 
     for (size_t i = 0; i < sizeof parsed.bytes; i++) {
-        int byte;
-
-        if (i > 0 && *text == ':') {
-            text++;
-        }
-        byte = hex_byte(text);
-        if (byte < 0) {
+        text += i > 0 && *text == ':' ? 1 : 0;
+        if (!hex_take(&parsed.bytes[i], &text)) {
             return false;
         }
-        parsed.bytes[i] = (uint8_t)byte;
-        text += 2;
     }
     if (*text != '\0') {
         return false;
@@ -260,13 +248,14 @@ text_to_bytes(uint8_t *bytes, uint16_t *bytes_count, uint16_t bytes_max, const c
         }
         bits = bits << 6 | (uint32_t)(digit - base64_digits);
         bits_count += 6;
-        if (bits_count >= 8) {
-            if (count == bytes_max) {
-                return false;
-            }
-            bits_count -= 8;
-            bytes[count++] = (uint8_t)(bits >> bits_count);
+        if (bits_count < 8) {
+            continue;
         }
+        if (count == bytes_max) {
+            return false;
+        }
+        bits_count -= 8;
+        bytes[count++] = (uint8_t)(bits >> bits_count);
     }
     /* The bits left over are the filling of the last digit: zero, and fewer than a digit's. */
     if (bits_count >= 6 || (bits & ((1u << bits_count) - 1)) != 0) {

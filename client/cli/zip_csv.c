@@ -78,7 +78,7 @@ value_show(char shown[VALUE_BYTES], const char *text)
     for (; i < VALUE_BYTES - 1 && text[i] != '\0'; i++) {
         const unsigned char byte = (unsigned char)text[i];
 
-        shown[i] = byte < 0x20 || byte == 0x7F ? '?' : text[i];
+        shown[i] = (char)(byte < 0x20 || byte == 0x7F ? '?' : byte);
     }
     shown[i] = '\0';
 }

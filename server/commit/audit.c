@@ -60,6 +60,7 @@ audit_state_hash(struct state *state, struct mac *mac, struct zr_state_hash_repl
 
 struct audit {
     struct state *state;
+    struct cascades *cascades; /* NULL: there are none to compare. */
     struct zr_audit_reply *reply;
     int64_t wallets_cents;  /* Sum over wallets of MAIN + CREDIT. */
     int64_t accounts_cents; /* Sum over the network's own accounts. */
@@ -150,6 +151,23 @@ audit_slot_claim(struct audit *audit, uint64_t slot_number, const struct slot_cl
     }
 }
 
+/* What decisions read must be what LMDB has. */
+static void
+audit_line(struct audit *audit, uint64_t number, const struct slot_row *slot)
+{
+    struct slot_row line;
+
+    if (audit->cascades == NULL ||
+        !cascades_get(audit->cascades, (uint32_t)(number >> 16), (uint16_t)number, &line)) {
+        return;
+    }
+    if (line.version != slot->version || line.open != slot->open ||
+        line.claims_count != slot->claims_count ||
+        memcmp(line.claims, slot->claims, slot->claims_count * sizeof slot->claims[0]) != 0) {
+        violation(audit, "derived_slot", number);
+    }
+}
+
 static bool
 audit_slot(void *context, struct store_value key, struct store_value row)
 {
@@ -172,6 +190,7 @@ audit_slot(void *context, struct store_value key, struct store_value row)
     if (primaries > 1 || (primaries == 0 && slot.claims_count > 0 && !slot.open)) {
         violation(audit, "I1_primary", number);
     }
+    audit_line(audit, number, &slot);
     audit->reply->slots++;
     return true;
 }
@@ -244,9 +263,9 @@ audit_decision(void *context, struct store_value key, struct store_value row)
 }
 
 void
-audit_run(struct state *state, struct zr_audit_reply *reply)
+audit_run(struct state *state, struct cascades *cascades, struct zr_audit_reply *reply)
 {
-    struct audit audit = {.state = state, .reply = reply};
+    struct audit audit = {.state = state, .cascades = cascades, .reply = reply};
 
     CHECK(tail_count(state->tail) == 0);
     *reply = (struct zr_audit_reply){.commit_seq = state->seq - 1};

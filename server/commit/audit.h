@@ -8,6 +8,7 @@
 #define ZR_AUDIT_H
 
 #include "server/base/mac.h"
+#include "server/commit/cascades.h"
 #include "server/store/state.h"
 
 /* SHA-256 over the rows of the rule tables in table and key order, checksums left out. */
@@ -16,7 +17,8 @@ void audit_state_hash(struct state *state, struct mac *mac, struct zr_state_hash
 /*
  * Judge I1-I8, I10, the ledger's chains and every row's checksum. `violations` counts what is
  * wrong; each is logged once. A checksum that fails also sticks to the view.
+ * `cascades`, when it is there, must say the same as the slots' rows.
  */
-void audit_run(struct state *state, struct zr_audit_reply *reply);
+void audit_run(struct state *state, struct cascades *cascades, struct zr_audit_reply *reply);
 
 #endif

@@ -17,6 +17,7 @@
 
 enum {
     CHANGES_MAX = 4096, /* Contractors that one batch may touch. */
+    SLOTS_MAX = 4096,   /* Slots that it may change. */
     IDLE_MS = 50,       /* Without work, look for folds and expired units this often. */
     DECISIONS_SLICE = 4096,
     IDLE_FOLD_ROWS = 512,
@@ -25,6 +26,11 @@ enum {
     ROOM_PER_JOB = STATE_IMAGES_MAX,
     RETRY_AFTER_MS = 50,
     FOLD_BATCH_ROWS = 8192,
+};
+
+struct slot_change {
+    uint64_t number;
+    struct slot_row row; /* As it is after the commit. */
 };
 
 struct committer {
@@ -42,6 +48,8 @@ struct committer {
     struct job *held_back; /* Taken from the queue, for the next batch. */
     struct hot_change *changes;
     uint32_t changes_count;
+    struct slot_change *slots;
+    uint32_t slots_count;
     uint32_t *change_index; /* By contractor: index + 1 in changes, of this batch only. */
     bool trimmed;
     int wake_fd;
@@ -95,6 +103,7 @@ changes_clear(struct committer *committer)
         committer->change_index[committer->changes[i].contractor] = 0;
     }
     committer->changes_count = 0;
+    committer->slots_count = 0;
 }
 
 static void
@@ -140,6 +149,11 @@ changes_read_rows(struct committer *committer)
             change->with_rows = false;
         }
     }
+    for (uint32_t i = 0; i < committer->slots_count; i++) {
+        struct slot_change *slot = &committer->slots[i];
+
+        state_slot_get(state, (uint32_t)(slot->number >> 16), (uint16_t)slot->number, &slot->row);
+    }
 }
 
 /* ---- one batch ------------------------------------------------------------------------------- */
@@ -156,7 +170,8 @@ batch_has_room(const struct committer *committer)
 {
     return committer->batch_count < committer->options.batch_max &&
            tail_room(committer->tail) > 2 * ROOM_PER_JOB &&
-           committer->changes_count + STATE_CONTRACTORS_MAX + 2 < CHANGES_MAX;
+           committer->changes_count + STATE_CONTRACTORS_MAX + 2 < CHANGES_MAX &&
+           committer->slots_count + STATE_SLOTS_MAX < SLOTS_MAX;
 }
 
 static struct job *
@@ -186,6 +201,9 @@ job_execute(struct committer *committer, struct job *job)
     execute_job(&committer->executor, job, now_ms, &effects);
     for (uint32_t i = 0; i < state->contractors_count; i++) {
         change_of(committer, state->contractors[i])->with_rows = true;
+    }
+    for (uint32_t i = 0; i < state->slots_count; i++) {
+        committer->slots[committer->slots_count++].number = state->slots[i];
     }
     if (job->lease_contractor != 0) {
         struct hot_change *change = change_of(committer, job->lease_contractor);
@@ -266,6 +284,7 @@ batch_refuse(struct committer *committer, enum status failure)
         committer->changes[i].with_rows = false; /* Leases end all the same; units never began. */
         committer->changes[i].units = 0;
     }
+    committer->slots_count = 0;
     if (unknown) {
         log_line(LOG_LEVEL_ERROR, "committer_stops", "status=\"%s\" do=\"check the disk\"",
                  status_name(failure));
@@ -281,6 +300,12 @@ batch_publish(struct committer *committer)
 
     for (uint32_t i = 0; i < committer->changes_count; i++) {
         hot_publish(committer->options.hot, &committer->changes[i]);
+    }
+    for (uint32_t i = 0; i < committer->slots_count; i++) {
+        const struct slot_change *slot = &committer->slots[i];
+
+        cascades_publish(committer->options.cascades, (uint32_t)(slot->number >> 16),
+                         (uint16_t)slot->number, &slot->row);
     }
     changes_clear(committer);
     /* Release: who sees a number sees what was published before it. */
@@ -458,6 +483,8 @@ committer_open(struct committer **committer, const struct committer_options *opt
                                "committer: the batch");
     opened->changes = arena_take(options->arena, CHANGES_MAX * sizeof *opened->changes,
                                  "committer: changes that a batch publishes");
+    opened->slots = arena_take(options->arena, SLOTS_MAX * sizeof *opened->slots,
+                               "committer: slots that a batch publishes");
     opened->change_index = arena_take(options->arena, contractors_max * sizeof(uint32_t),
                                       "committer: changes by contractor");
     opened->executor = (struct executor){
@@ -465,13 +492,15 @@ committer_open(struct committer **committer, const struct committer_options *opt
         .mac = mac_open(),
         .clock = options->clock,
         .contractors_max = contractors_max,
+        .cascades = options->cascades,
     };
     status = recover_memory(&(struct recover){.store = options->store,
                                               .view = &opened->view,
                                               .executor = &opened->executor,
                                               .tail = opened->tail,
                                               .units = opened->units,
-                                              .hot = options->hot});
+                                              .hot = options->hot,
+                                              .cascades = options->cascades});
     if (status != STATUS_OK) {
         committer_close(opened);
         return status;

@@ -13,6 +13,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/ring.h"
+#include "server/commit/cascades.h"
 #include "server/commit/decisions.h"
 #include "server/commit/hot.h"
 #include "server/commit/job.h"
@@ -26,6 +27,7 @@ struct committer_options {
     struct store *store;
     struct clock *clock;
     struct hot *hot;
+    struct cascades *cascades;
     uint32_t jobs_max;      /* Jobs that can be under way. */
     uint32_t batch_max;     /* Jobs in one commit. */
     uint32_t tail_rows_max; /* Unfolded rows. */

@@ -258,7 +258,7 @@ command_run(struct executor *executor, const struct command *command, struct eff
         return ZR_STATUS_OK;
     }
     if (command->op == ZR_OP_AUDIT) {
-        audit_run(&executor->state, &reply->audit_reply);
+        audit_run(&executor->state, executor->cascades, &reply->audit_reply);
         return ZR_STATUS_OK;
     }
     if (command->op == ZR_OP_CONTRACTOR_PUT && !contractor_fits(executor)) {

@@ -96,6 +96,20 @@ fill_contractor(void *context, struct store_value key, struct store_value row)
     return true;
 }
 
+static bool
+fill_slot(void *context, struct store_value key, struct store_value row)
+{
+    const struct filling *filling = context;
+    struct slot_row slot = {0};
+    uint64_t number;
+
+    CHECK(row.bytes_count <= sizeof slot);
+    memcpy(&number, key.bytes, sizeof number);
+    memcpy(&slot, row.bytes, row.bytes_count);
+    cascades_publish(filling->recover->cascades, (uint32_t)(number >> 16), (uint16_t)number, &slot);
+    return true;
+}
+
 static void
 fill_call_units(const struct filling *filling, const struct zr_id *call_ref,
                 const struct call_row *call)
@@ -158,6 +172,7 @@ recover_memory(const struct recover *recover)
     status = tail_rebuild(recover);
     if (status == STATUS_OK) {
         store_scan(recover->view, TABLE_CONTRACTOR, fill_contractor, &filling);
+        store_scan(recover->view, TABLE_SLOT, fill_slot, &filling);
         fill_units(&filling);
         status = state_failure(&executor->state);
     }

@@ -15,6 +15,7 @@ struct recover {
     struct tail *tail;
     struct units *units;
     struct hot *hot;
+    struct cascades *cascades;
 };
 
 /*

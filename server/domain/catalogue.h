@@ -8,9 +8,9 @@
 #include "server/domain/command.h"
 
 /*
- * One part of an import. Parts are staged; the one that completes the set checks the digest and
- * flips all rows in at once, so an import is all or nothing. Replaces rows, removes none: a ZIP
- * with claims cannot vanish under them.
+ * One part of an import. Parts are staged; the last one, sent last, checks that all are there and
+ * carry the digest, and flips all rows in at once, so an import is all or nothing. Replaces rows,
+ * removes none: a ZIP with claims cannot vanish under them.
  */
 uint16_t catalogue_zip_put_apply(struct state *state, const struct command *command,
                                  const struct zr_zip_put_request *request,

@@ -111,14 +111,9 @@ cache_is_offered(const struct cache *cache, uint32_t zip, uint16_t category)
 }
 
 void
-cache_policy(const struct cache *cache, struct state *state, uint32_t zip, uint16_t category,
-             struct policy_row *policy)
+cache_policy(const struct cache *cache, uint16_t category, struct policy_row *policy)
 {
     CHECK(category < CATEGORIES_MAX);
-    if (cache->slot_policies &&
-        state_policy_get(state, (struct policy_key){ZR_SCOPE_SLOT, category, zip}, policy)) {
-        return;
-    }
     *policy = cache->category_policy[category] ? cache->category_policies[category]
                                                : cache->network_policy;
 }

@@ -35,8 +35,7 @@ void cache_refresh(struct cache *cache, struct state *state, uint64_t version);
 bool cache_zip_is_known(const struct cache *cache, uint32_t zip);
 bool cache_is_offered(const struct cache *cache, uint32_t zip, uint16_t category);
 
-/* The policy in force for a slot. */
-void cache_policy(const struct cache *cache, struct state *state, uint32_t zip, uint16_t category,
-                  struct policy_row *policy);
+/* The policy in force in a category where the slot has none of its own. */
+void cache_policy(const struct cache *cache, uint16_t category, struct policy_row *policy);
 
 #endif

@@ -91,7 +91,8 @@ ticket_fill(struct service *service, struct deciding *deciding)
 
     ticket->issued_ms = deciding->now_ms;
     ticket->expires_ms = deciding->now_ms + life_s * MS_PER_S;
-    ticket->snapshot_seq = service->head.commit_seq;
+    ticket->snapshot_seq =
+        atomic_load_explicit(&service->published->commit_seq, memory_order_acquire);
     ticket->policy_version = deciding->policy.version;
     ticket->qualify_ms = deciding->policy.qualify_ms;
     ticket->ring_timeout_s = deciding->policy.ring_timeout_s;
@@ -165,10 +166,8 @@ uint16_t
 deciding_run(struct service *service, struct deciding *deciding, uint16_t none,
              struct remembered_call *call)
 {
-    struct state *snapshot = service_snapshot(service);
-
     CHECK(deciding->hold == (call != NULL));
-    state_slot_get(snapshot, deciding->ticket.zip, deciding->ticket.category, &deciding->slot);
+    service_slot(service, deciding->ticket.zip, deciding->ticket.category, &deciding->slot);
     if (call != NULL) {
         /* The call's own lease must not stand in its own way when it is decided anew. */
         calls_set_lease(service->calls, call, 0, 0, 0);

@@ -40,15 +40,15 @@ route_wrong_field(const struct zr_route_request *route)
 
 /* R8, E29: every ZIP exists, and the category is offered in each. */
 static uint16_t
-route_judge_places(const struct service *service, const struct zr_route_request *route)
+route_judge_places(const struct cache *catalogue, const struct zr_route_request *route)
 {
     for (uint8_t i = 0; i < route->zips_count; i++) {
-        if (!cache_zip_is_known(service->cache, route->zips[i])) {
+        if (!cache_zip_is_known(catalogue, route->zips[i])) {
             return ZR_STATUS_UNKNOWN_ZIP;
         }
     }
     for (uint8_t i = 0; i < route->zips_count; i++) {
-        if (!cache_is_offered(service->cache, route->zips[i], route->category)) {
+        if (!cache_is_offered(catalogue, route->zips[i], route->category)) {
             return ZR_STATUS_NOT_OFFERED;
         }
     }
@@ -59,7 +59,6 @@ route_judge_places(const struct service *service, const struct zr_route_request 
 static bool
 route_needs_address(struct service *service, const struct zr_route_request *route)
 {
-    struct state *snapshot = service_snapshot(service);
     struct policy_row first_policy;
     struct policy_row policy;
     struct slot_row first;
@@ -68,11 +67,11 @@ route_needs_address(struct service *service, const struct zr_route_request *rout
     if (route->zips_count == 1 || (route->flags & ROUTE_FLAG_CONFIRMED) != 0) {
         return false;
     }
-    state_slot_get(snapshot, route->zips[0], route->category, &first);
-    cache_policy(service->cache, snapshot, route->zips[0], route->category, &first_policy);
+    service_slot(service, route->zips[0], route->category, &first);
+    service_policy(service, route->zips[0], route->category, &first_policy);
     for (uint8_t i = 1; i < route->zips_count; i++) {
-        state_slot_get(snapshot, route->zips[i], route->category, &other);
-        cache_policy(service->cache, snapshot, route->zips[i], route->category, &policy);
+        service_slot(service, route->zips[i], route->category, &other);
+        service_policy(service, route->zips[i], route->category, &policy);
         if (!slot_same_cascade(&first, &other) || first_policy.version != policy.version) {
             return true;
         }
@@ -184,8 +183,7 @@ deciding_begin(struct service *service, struct deciding *deciding, const struct 
     if (known) {
         route_carry_tried(deciding, call);
     }
-    cache_policy(service->cache, service_snapshot(service), route->zips[0], route->category,
-                 &deciding->policy);
+    service_policy(service, route->zips[0], route->category, &deciding->policy);
     /* Attempts of a call are bounded as a whole: a ticket never offers one too many. */
     if (deciding->want > deciding->policy.max_attempts - deciding->ticket.attempt) {
         deciding->want = (uint8_t)(deciding->policy.max_attempts - deciding->ticket.attempt);
@@ -259,8 +257,7 @@ route_handle(struct service *service, const struct request *request, struct zr_b
     if (wrong != 0) {
         return dispatch_reply(request, reply, ZR_STATUS_INVALID_FIELD, wrong, NULL);
     }
-    (void)service_snapshot(service);
-    status = route_judge_places(service, route);
+    status = route_judge_places(service_catalogue(service), route);
     if (status == ZR_STATUS_OK && route_needs_address(service, route)) {
         status = ZR_STATUS_NEED_ADDRESS;
     }

@@ -98,8 +98,7 @@ deciding_follow(struct service *service, struct deciding *deciding,
     deciding->now_ms = clock_now_ms(service->options.clock);
     deciding->hold = true;
     deciding->explain = next->explain;
-    cache_policy(service->cache, service_snapshot(service), ticket->zip, ticket->category,
-                 &deciding->policy);
+    service_policy(service, ticket->zip, ticket->category, &deciding->policy);
     deciding->want = before->mode == TICKET_STEP ? 1 : TICKET_CANDIDATES_MAX;
     if (deciding->want > deciding->policy.max_attempts - ticket->attempt) {
         deciding->want = (uint8_t)(deciding->policy.max_attempts - ticket->attempt);
@@ -128,7 +127,7 @@ next_is_exhausted(struct service *service, const struct ticket *ticket, uint8_t 
 {
     struct policy_row policy;
 
-    cache_policy(service->cache, service_snapshot(service), ticket->zip, ticket->category, &policy);
+    service_policy(service, ticket->zip, ticket->category, &policy);
     return index + 1 >= policy.max_attempts;
 }
 

@@ -111,6 +111,37 @@ service_snapshot(struct service *service)
     return &service->snapshot;
 }
 
+const struct cache *
+service_catalogue(struct service *service)
+{
+    const uint64_t version =
+        atomic_load_explicit(&service->published->catalogue, memory_order_acquire);
+
+    if (!service->cache->loaded || service->cache->version != version) {
+        (void)service_snapshot(service);
+    }
+    return service->cache;
+}
+
+void
+service_policy(struct service *service, uint32_t zip, uint16_t category, struct policy_row *policy)
+{
+    const struct cache *cache = service_catalogue(service);
+    const struct policy_key key = {ZR_SCOPE_SLOT, category, zip};
+
+    if (!cache->slot_policies || !state_policy_get(service_snapshot(service), key, policy)) {
+        cache_policy(cache, category, policy);
+    }
+}
+
+void
+service_slot(struct service *service, uint32_t zip, uint16_t category, struct slot_row *slot)
+{
+    if (!cascades_get(service->options.cascades, zip, category, slot)) {
+        state_slot_get(service_snapshot(service), zip, category, slot);
+    }
+}
+
 /* Replies that became durable since the last turn, then time. */
 static void
 turn_begin(void *context, uint64_t now_ns)

@@ -21,6 +21,7 @@ struct service_options {
     struct store *store;
     struct committer *committer;
     struct hot *hot;
+    struct cascades *cascades;
     struct clock *clock;
     uint32_t jobs_max;
     uint32_t calls_max;
@@ -74,6 +75,16 @@ struct request_port service_port(struct service *service);
 
 /* The snapshot of this turn. */
 struct state *service_snapshot(struct service *service);
+
+/* The territory and the policies as of the newest commit. */
+const struct cache *service_catalogue(struct service *service);
+
+/* The policy in force for a slot. */
+void service_policy(struct service *service, uint32_t zip, uint16_t category,
+                    struct policy_row *policy);
+
+/* A slot as of the newest commit: from its line, or the snapshot when it has too many claims. */
+void service_slot(struct service *service, uint32_t zip, uint16_t category, struct slot_row *slot);
 
 /* Take a job for this frame, or NULL: all are under way. */
 struct job *service_take_job(struct service *service, const struct request *request,

@@ -18,6 +18,7 @@ state_begin(struct state *state, uint64_t seq)
     state->changed = false;
     state->images_count = 0;
     state->contractors_count = 0;
+    state->slots_count = 0;
 }
 
 enum status
@@ -329,6 +330,9 @@ void
 state_slot_put(struct state *state, uint32_t zip, uint16_t category, const struct slot_row *row)
 {
     number_put(state, TABLE_SLOT, state_slot_number(zip, category), row, slot_row_bytes(row));
+    /* One command may change as many slots as a CLAIM can name, each once. */
+    CHECK(state->slots_count < STATE_SLOTS_MAX);
+    state->slots[state->slots_count++] = state_slot_number(zip, category);
 }
 
 bool

@@ -11,7 +11,7 @@
 #include "server/store/store.h"
 #include "server/store/tail.h"
 
-enum { STATE_IMAGES_MAX = 24, STATE_CONTRACTORS_MAX = 16 };
+enum { STATE_IMAGES_MAX = 24, STATE_CONTRACTORS_MAX = 16, STATE_SLOTS_MAX = 64 };
 
 struct state {
     struct store_view *view;
@@ -26,6 +26,9 @@ struct state {
     /* Contractors whose hot row must be published once the command is durable. */
     uint32_t contractors[STATE_CONTRACTORS_MAX];
     uint32_t contractors_count;
+    /* Slots that it changed, by number: they are published too. */
+    uint64_t slots[STATE_SLOTS_MAX];
+    uint32_t slots_count;
 };
 
 /* A command begins at `seq`: forget what the one before it touched. */

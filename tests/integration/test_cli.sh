@@ -93,8 +93,12 @@ run 2 principal revoke
 run 2 clock advance 72
 run 2 ping
 matches "no server named: what to do" "ZIPRING_URI" "$err"
-run 0 --help
-run 0 route --help
+
+help() { # ARGUMENT...: glibc's argp leaks two bytes when it prints help; its leak is not ours.
+    ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" run 0 "$@" --help
+    matches "help of: $*" "Usage: zipring" "$out"
+}
+help
 run 0 --version
 
 # Every command has its help, and says something there.
@@ -104,15 +108,16 @@ for command in "import zips" "category add" "category put" "category list" "cont
     "policy put" "principal add" "principal revoke" "clock advance" "admin ping" "admin stats" \
     "admin audit" "admin state-hash" ping dev "dev cert"; do
     # shellcheck disable=SC2086 # Two words are two arguments.
-    run 0 $command --help
+    help $command
 done
 
 # ---- dry runs --------------------------------------------------------------------------------
 
 run 0 --dry-run claim --contractor 7 --category plumbing,hvac --zip 00601,77003 --accept-backup
-check "dry run: the request as JSON" \
-    '{"op":"CLAIM","op_id":null,"contractor":7,"accept_backup":true,"all_or_none":false,"slots":[{"zip":"00601","category":"plumbing"},{"zip":"77003","category":"plumbing"},{"zip":"00601","category":"hvac"},{"zip":"77003","category":"hvac"}]}' \
-    "$out"
+slots='{"zip":"00601","category":"plumbing"},{"zip":"77003","category":"plumbing"},'
+slots+='{"zip":"00601","category":"hvac"},{"zip":"77003","category":"hvac"}'
+expected='{"op":"CLAIM","op_id":null,"contractor":7,"accept_backup":true,"all_or_none":false,'
+check "dry run: the request as JSON" "$expected\"slots\":[$slots]}" "$out"
 run 0 route --dry-run --zip 77002 --category plumbing --caller +17135550100 --call-id abc
 has call_id abc # Text is echoed; on the wire it is the first 16 bytes of its SHA-256.
 run 0 route --dry-run --zip 77002 --category 3 --caller withheld
@@ -185,14 +190,16 @@ for role in switch callcenter portal contractor payments admin auditor bench; do
 done
 check "server: SAN" "IP Address:127.0.0.1, DNS:localhost" \
     "$(openssl x509 -in "$dev/server.pem" -noout -ext subjectAltName | sed -n '2s/^ *//p')"
-check "the CA signed them" "$dev/server.pem: OK" "$(openssl verify -CAfile "$dev/ca.pem" "$dev/server.pem")"
+check "the CA signed them" "$dev/server.pem: OK" \
+    "$(openssl verify -CAfile "$dev/ca.pem" "$dev/server.pem")"
 before=$(cat "$dev"/*.pem | sha256sum)
 run 0 dev --dir "$dev" --pki-only
 check "what exists is kept" "$before" "$(cat "$dev"/*.pem | sha256sum)"
 run 0 dev cert --dir "$dev" --role portal --tenant 2 --name other --json
 other_hash=$(field key_hash)
+openssl x509 -in "$dev/other.pem" -noout -pubkey | openssl pkey -pubin -outform DER >"$work/spki"
 check "dev cert: its key hash is the SHA-256 of the public key" "$other_hash" \
-    "$(openssl x509 -in "$dev/other.pem" -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1)"
+    "$(sha256sum <"$work/spki" | cut -d' ' -f1)"
 run 2 dev cert --dir "$dev" --role portal --name ../other
 run 2 dev --dir "$dev" --print-env
 
@@ -266,7 +273,8 @@ matches "category put: the new rate" '"rate_cents":3500' "$out"
 
 # ---- contractors and money -------------------------------------------------------------------
 
-run 0 --json contractor add --name "Ace, Plumbing" --phone +17135550199,+17135550198 --office-zip 77002
+run 0 --json contractor add --name "Ace, Plumbing" --phone +17135550199,+17135550198 \
+    --office-zip 77002
 ace=$(field contractor)
 ace_id=$(field contractor_id)
 matches "contractor add: its number" '^[1-9][0-9]*$' "$ace"
@@ -368,13 +376,13 @@ has call_id call-1
 matches "ticket: base64url without padding" '^[A-Za-z0-9_-]+$' "$ticket"
 matches "route: how long talk has to be" '"qualify_ms":30000' "$out"
 check "route: candidates" \
-    "{\"phone\":\"+17135550199\",\"contractor\":$ace,\"rate_cents\":2000,\"ring_timeout_s\":30,\"index\":0,\"rank\":1}" \
-    "$(grep -o '{"phone"[^}]*}' <<<"$out" | head -n 1)"
+    "+17135550199 contractor:$ace rate_cents:2000 ring_timeout_s:30 index:0 rank:1" \
+    "$(grep -o '{"phone"[^}]*}' <<<"$out" | head -n 1 | tr -d '{}"' | tr , ' ' | cut -c7-)"
 check "route: two of them" 2 "$(grep -o '{"phone"' <<<"$out" | wc -l)"
 run 0 --json next --ticket "$ticket" --index 0 --outcome no_answer --ring-ms 30000 --call-id call-1
 has call_id call-1
 next_ticket=$(field ticket)
-check "next: the backup" "$best" "$(grep -o '"contractor":[0-9]*' <<<"$out" | head -n 1 | cut -d: -f2)"
+has contractor "$best"
 matches "next: its index" '"index":1' "$out"
 run 0 --json connect --ticket "$next_ticket" --index 1
 has state CONNECTED
@@ -385,7 +393,8 @@ has posted_cents 10000
 has held_cents 1400
 has available_cents 8600
 has funds_state OK
-run 1 --json route --zip 77002 --category plumbing --caller +17135550100 --call-id call-1 --address-confirmed --want 1 --campaign 3
+run 1 --json route --zip 77002 --category plumbing --caller +17135550100 --call-id call-1 \
+    --address-confirmed --want 1 --campaign 3
 has status CALL_CONNECTED
 run 0 --json clock advance 42s
 run 0 --json qualify --call call-1 --talk-ms 31000

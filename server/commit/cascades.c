@@ -1,0 +1,91 @@
+/*
+ * cascades.c - see cascades.h.
+ */
+#include "server/commit/cascades.h"
+
+#include "protocol/check.h"
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+
+enum { LINE_BYTES = 64, CLAIMS_TOO_MANY = 0xFF };
+
+struct line {
+    alignas(LINE_BYTES) atomic_flag lock;
+    uint8_t claims_count; /* Or CLAIMS_TOO_MANY. */
+    uint8_t open;
+    uint8_t reserved[5];
+    uint64_t version;
+    struct slot_claim_row claims[CASCADE_LINE_CLAIMS];
+};
+_Static_assert(sizeof(struct line) == LINE_BYTES, "one cache line");
+
+struct cascades {
+    struct line *lines; /* By category, then by ZIP. */
+};
+
+struct cascades *
+cascades_open(struct arena *arena)
+{
+    struct cascades *cascades = arena_take(arena, sizeof *cascades, "cascades: head of the slots");
+
+    cascades->lines = arena_take(arena, (size_t)CATEGORIES_MAX * ZIPS_COUNT * sizeof(struct line),
+                                 "cascades: one line per slot, touched as slots are claimed");
+    return cascades;
+}
+
+/* Acquire pairs with the release in line_unlock: what the last holder wrote is seen. */
+static struct line *
+line_lock(struct cascades *cascades, uint32_t zip, uint16_t category)
+{
+    struct line *line;
+
+    CHECK(zip < ZIPS_COUNT);
+    CHECK(category < CATEGORIES_MAX);
+    line = &cascades->lines[(size_t)category * ZIPS_COUNT + zip];
+    while (atomic_flag_test_and_set_explicit(&line->lock, memory_order_acquire)) {
+        /* Held for nanoseconds by the one other thread: not worth a wait. */
+    }
+    return line;
+}
+
+static void
+line_unlock(struct line *line)
+{
+    atomic_flag_clear_explicit(&line->lock, memory_order_release);
+}
+
+bool
+cascades_get(struct cascades *cascades, uint32_t zip, uint16_t category, struct slot_row *slot)
+{
+    struct line *line = line_lock(cascades, zip, category);
+    const bool whole = line->claims_count <= CASCADE_LINE_CLAIMS;
+
+    if (whole) {
+        memset(slot, 0, offsetof(struct slot_row, claims));
+        slot->version = line->version;
+        slot->claims_count = line->claims_count;
+        slot->open = line->open;
+        memcpy(slot->claims, line->claims, line->claims_count * sizeof line->claims[0]);
+    }
+    line_unlock(line);
+    return whole;
+}
+
+void
+cascades_publish(struct cascades *cascades, uint32_t zip, uint16_t category,
+                 const struct slot_row *slot)
+{
+    struct line *line = line_lock(cascades, zip, category);
+    const bool fits = slot->claims_count <= CASCADE_LINE_CLAIMS;
+
+    line->claims_count = fits ? (uint8_t)slot->claims_count : CLAIMS_TOO_MANY;
+    line->open = slot->open;
+    line->version = slot->version;
+    if (fits) {
+        memcpy(line->claims, slot->claims, slot->claims_count * sizeof line->claims[0]);
+    }
+    line_unlock(line);
+}
