@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { LINE_BYTES = 64, CLAIMS_TOO_MANY = 0xFF };
 
@@ -29,22 +30,37 @@ struct cascades {
 struct cascades *
 cascades_open(struct arena *arena)
 {
+    const size_t bytes = (size_t)CATEGORIES_MAX * ZIPS_COUNT * sizeof(struct line);
     struct cascades *cascades = arena_take(arena, sizeof *cascades, "cascades: head of the slots");
 
-    cascades->lines = arena_take(arena, (size_t)CATEGORIES_MAX * ZIPS_COUNT * sizeof(struct line),
-                                 "cascades: one line per slot, touched as slots are claimed");
+    cascades->lines =
+        arena_take(arena, bytes, "cascades: one line per slot, touched as slots are claimed");
+    /* Calls come from all over the country: with small pages each would miss the TLB too. A
+     * kernel without huge pages says no, and is only slower. */
+    (void)madvise(cascades->lines, bytes, MADV_HUGEPAGE);
     return cascades;
+}
+
+static struct line *
+line_of(const struct cascades *cascades, uint32_t zip, uint16_t category)
+{
+    CHECK(zip < ZIPS_COUNT);
+    CHECK(category < CATEGORIES_MAX);
+    return &cascades->lines[(size_t)category * ZIPS_COUNT + zip];
+}
+
+void
+cascades_prefetch(const struct cascades *cascades, uint32_t zip, uint16_t category)
+{
+    __builtin_prefetch(line_of(cascades, zip, category), 1);
 }
 
 /* Acquire pairs with the release in line_unlock: what the last holder wrote is seen. */
 static struct line *
 line_lock(struct cascades *cascades, uint32_t zip, uint16_t category)
 {
-    struct line *line;
+    struct line *line = line_of(cascades, zip, category);
 
-    CHECK(zip < ZIPS_COUNT);
-    CHECK(category < CATEGORIES_MAX);
-    line = &cascades->lines[(size_t)category * ZIPS_COUNT + zip];
     while (atomic_flag_test_and_set_explicit(&line->lock, memory_order_acquire)) {
         /* Held for nanoseconds by the one other thread: not worth a wait. */
     }

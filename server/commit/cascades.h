@@ -22,6 +22,9 @@ struct cascades;
 
 struct cascades *cascades_open(struct arena *arena);
 
+/* Start to fetch a slot's line: worth it when something else is to be done before the read. */
+void cascades_prefetch(const struct cascades *cascades, uint32_t zip, uint16_t category);
+
 /* Read a slot; false when it has more claims than a line holds. Any thread. */
 bool cascades_get(struct cascades *cascades, uint32_t zip, uint16_t category,
                   struct slot_row *slot);

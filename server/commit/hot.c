@@ -7,6 +7,7 @@
 
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 enum { HOT_ENTRY_BYTES = 64 };
 
@@ -40,6 +41,8 @@ hot_open(struct arena *arena, uint32_t contractors_max)
     hot->entries = arena_take(arena, (size_t)contractors_max * sizeof *hot->entries,
                               "hot: one line per contractor (contractors_max)");
     hot->contractors_max = contractors_max;
+    /* As in cascades.c. */
+    (void)madvise(hot->entries, (size_t)contractors_max * sizeof *hot->entries, MADV_HUGEPAGE);
     return hot;
 }
 

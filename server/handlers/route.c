@@ -258,6 +258,9 @@ route_handle(struct service *service, const struct request *request, struct zr_b
         return dispatch_reply(request, reply, ZR_STATUS_INVALID_FIELD, wrong, NULL);
     }
     status = route_judge_places(service_catalogue(service), route);
+    if (status == ZR_STATUS_OK) {
+        cascades_prefetch(service->options.cascades, route->zips[0], route->category);
+    }
     if (status == ZR_STATUS_OK && route_needs_address(service, route)) {
         status = ZR_STATUS_NEED_ADDRESS;
     }

@@ -6,8 +6,9 @@
  * QUALIFY, END. An actor has one request out at a time. Whatever comes back that is no definite
  * answer (the connection died, the outcome is unknown, the server is busy) makes it send the same
  * request under the same key again; so every request ends as done or refused, exactly once, and
- * is then told to `on_ack`. Nobody else may touch what an actor made: the acknowledgements of a
- * load are all that can have happened to its claims, wallets and calls.
+ * is then told to `on_ack`. Most of that the client library does by itself; one of the clients
+ * has it switched off and leaves it to the actors. Nobody else is in this market: what `on_ack`
+ * was told is all that can have happened to its claims, wallets and calls.
  */
 #ifndef ZR_CRASH_LOAD_H
 #define ZR_CRASH_LOAD_H
