@@ -426,13 +426,16 @@ int
 zr_client_process(struct zr_client *client, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
+    bool was_ready;
     int ran;
 
     if (client == NULL || client->running || !zrc_client_is_ours(client)) {
         return ZR_EINVAL;
     }
+    was_ready = client->ready_here;
     ran = client_pass(client);
-    if (ran == 0 && timeout_ms != 0 && client->final == 0) {
+    /* HELLO_OK runs no callback, and is what a caller may be waiting for. */
+    if (ran == 0 && client->ready_here == was_ready && timeout_ms != 0 && client->final == 0) {
         (void)epoll_wait(client->epoll_fd, events, EVENTS_MAX, timeout_ms);
         ran = client_pass(client);
     }

@@ -451,6 +451,15 @@ zr_message_decode(void *message, uint16_t *invalid_at, const struct zr_shape *sh
     return ZR_DECODE_OK;
 }
 
+static uint16_t
+field_block_bytes(const struct zr_field *field)
+{
+    if (field->row == ZR_ROW_FIELD) {
+        return field->type->bytes;
+    }
+    return field->row == ZR_ROW_RESERVED ? field->max : 2;
+}
+
 const struct zr_field *
 zr_shape_field_at(const struct zr_shape *shape, uint16_t offset)
 {
@@ -458,17 +467,27 @@ zr_shape_field_at(const struct zr_shape *shape, uint16_t offset)
 
     for (uint16_t i = 0; i < shape->fields_count; i++) {
         const struct zr_field *field = &shape->fields[i];
-        uint16_t bytes = 2;
+        const uint16_t bytes = field_block_bytes(field);
 
-        if (field->row == ZR_ROW_FIELD) {
-            bytes = field->type->bytes;
-        } else if (field->row == ZR_ROW_RESERVED) {
-            bytes = field->max;
-        }
         if (offset >= at && offset < at + bytes) {
             return field;
         }
         at = (uint16_t)(at + bytes);
     }
     return NULL;
+}
+
+uint16_t
+zr_shape_offset_of(const struct zr_shape *shape, const char *name)
+{
+    uint16_t at = ZR_HEADER_BYTES;
+    uint16_t i = 0;
+
+    while (i < shape->fields_count &&
+           (shape->fields[i].name == NULL || strcmp(shape->fields[i].name, name) != 0)) {
+        at = (uint16_t)(at + field_block_bytes(&shape->fields[i]));
+        i++;
+    }
+    CHECK(i < shape->fields_count);
+    return at;
 }

@@ -161,4 +161,7 @@ enum zr_decode zr_message_decode(void *message, uint16_t *invalid_at, const stru
  */
 const struct zr_field *zr_shape_field_at(const struct zr_shape *shape, uint16_t offset);
 
+/* The offset in a frame of the row named so: what INVALID_FIELD says. The name must be one. */
+uint16_t zr_shape_offset_of(const struct zr_shape *shape, const char *name);
+
 #endif

@@ -258,7 +258,7 @@ tell_ready(const struct server *server, int ready_fd)
              (int)getpid(), (unsigned long long)store_head(server->store)->commit_seq);
     if (ready_fd >= 0) {
         if (write(ready_fd, text, (size_t)length) != length) {
-            log_line(LOG_LEVEL_WARN, "ready_fd", "error=\"%s\"", strerror(errno));
+            log_line(LOG_LEVEL_WARN, "ready_fd", "error=\"%s\"", strerrordesc_np(errno));
         }
         (void)close(ready_fd);
     }

@@ -231,7 +231,7 @@ decide_once(struct world *world, struct state *state, uint64_t now_ms)
     const uint64_t start = clock_monotonic_ns();
     struct cascade_decision decision;
     struct slot_row slot;
-    const struct cascade_slot where = {&slot, &POLICY_DEFAULT, RATE_CENTS};
+    const struct cascade_slot where = {&slot, &policy_default, RATE_CENTS};
 
     if (world->options.lmdb || !cascades_get(world->cascades, zip, category, &slot)) {
         state_slot_get(state, zip, category, &slot);

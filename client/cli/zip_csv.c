@@ -277,7 +277,7 @@ byte_parse(struct reader *reader, char byte)
         reader->field_begun = false;
         return;
     }
-    if (!reader->field_begun && strchr(" \t\r\n,", byte) == NULL) {
+    if (!reader->field_begun && (byte == '\0' || strchr(" \t\r\n,", byte) == NULL)) {
         reader->field_begun = true;
         reader->field_at = reader->at;
     }
@@ -385,8 +385,10 @@ zip_csv_read(struct zip_table *table, const char *path)
         file_parse(reader, file);
         parse_finish(reader);
         csv_free(&reader->parser);
+    } else {
+        complain(reader, reader->at, "out of memory");
     }
-    if (gzclose(file) == Z_BUF_ERROR) {
+    if (gzclose(file) == Z_BUF_ERROR && !reader->stopped) {
         complain(reader, reader->at, "the gzip file ends in the middle");
     }
     free(reader);

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 void
 arena_init(struct arena *arena)
@@ -29,7 +30,7 @@ arena_take(struct arena *arena, size_t bytes, const char *what)
     if (block == MAP_FAILED) {
         log_line(LOG_LEVEL_ERROR, "no_memory",
                  "what=\"%s\" bytes=%zu do=\"lower the limits in the configuration\"", what, bytes);
-        exit(EXIT_FAILURE);
+        _exit(EXIT_FAILURE);
     }
     arena->items[arena->items_count] = (struct arena_item){what, bytes};
     arena->blocks[arena->items_count] = block;

@@ -29,10 +29,9 @@ clock_init(struct clock *clock, bool manual, uint64_t log_ms)
     CHECK(clock != NULL);
     clock->manual = manual;
     clock->base_us = read_ns(CLOCK_REALTIME) / 1000;
-    if (clock->base_us < log_ms * 1000) {
-        clock->base_us = log_ms * 1000;
-    } else if (manual && log_ms != 0) {
-        /* A manual clock goes on where its log stopped, or a restart would move time by itself. */
+    /* Log time never runs back. A manual clock goes on exactly where its log stopped, or a
+     * restart would move time by itself. */
+    if (clock->base_us < log_ms * 1000 || (manual && log_ms != 0)) {
         clock->base_us = log_ms * 1000;
     }
     clock->base_monotonic_ns = clock_monotonic_ns();

@@ -22,10 +22,11 @@ struct setting {
 };
 
 static const struct setting settings[] = {
-#define TEXT(name, standard, doc) {#name, KIND_TEXT, offsetof(struct config, name), 0, 0, doc},
+#define TEXT(name, standard, doc) {#name, KIND_TEXT, offsetof(struct config, name), 0, 0, (doc)},
 #define NUMBER(name, standard, min, max, doc) \
-    {#name, KIND_NUMBER, offsetof(struct config, name), min, max, doc},
-#define SWITCH(name, standard, doc) {#name, KIND_SWITCH, offsetof(struct config, name), 0, 0, doc},
+    {#name, KIND_NUMBER, offsetof(struct config, name), (min), (max), (doc)},
+#define SWITCH(name, standard, doc) \
+    {#name, KIND_SWITCH, offsetof(struct config, name), 0, 0, (doc)},
 #include "server/base/config.def"
 #undef TEXT
 #undef NUMBER
@@ -38,7 +39,7 @@ void
 config_init(struct config *config)
 {
     *config = (struct config){
-#define TEXT(name, standard, doc)             .name = standard,
+#define TEXT(name, standard, doc)             .name = "" standard,
 #define NUMBER(name, standard, min, max, doc) .name = (standard),
 #define SWITCH(name, standard, doc)           .name = (standard),
 #include "server/base/config.def"

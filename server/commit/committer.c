@@ -33,6 +33,7 @@ struct slot_change {
     struct slot_row row; /* As it is after the commit. */
 };
 
+/* Padded by its rings. NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
 struct committer {
     struct committer_options options;
     struct executor executor;

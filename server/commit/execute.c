@@ -242,8 +242,7 @@ contractor_fits(struct executor *executor)
 }
 
 static uint16_t
-command_run(struct executor *executor, const struct command *command, struct effects *effects,
-            uint16_t *detail)
+command_run(struct executor *executor, const struct command *command, struct effects *effects)
 {
     union zr_any_message *request = &executor->request;
     union zr_any_message *reply = &executor->reply;
@@ -264,7 +263,7 @@ command_run(struct executor *executor, const struct command *command, struct eff
     if (command->op == ZR_OP_CONTRACTOR_PUT && !contractor_fits(executor)) {
         return ZR_STATUS_STORAGE_FULL;
     }
-    return command_apply(&executor->state, command, request, reply, effects, detail);
+    return command_apply(&executor->state, command, request, reply, effects);
 }
 
 static struct command
@@ -297,8 +296,7 @@ job_journal(struct executor *executor, const struct job *job, uint64_t now_ms)
     memcpy(head.principal, job->principal, sizeof head.principal);
     executor->head.commit_seq++;
     executor->head.log_ms = now_ms;
-    journal_append(&executor->state, executor->mac, executor->head.commit_seq, &head, job->frame,
-                   executor->head.journal_hash);
+    journal_append(&executor->state, executor->mac, &head, job->frame, executor->head.journal_hash);
 }
 
 /* Decode, run, encode. False when the reply is one that nothing may follow from. */
@@ -316,9 +314,9 @@ job_run(struct executor *executor, struct job *job, uint64_t now_ms, struct effe
         return false;
     }
     memset(&executor->reply, 0, operation->reply->struct_bytes);
-    status = command_run(executor, &command, effects, &detail);
+    status = command_run(executor, &command, effects);
     if (!class_has_body(status)) {
-        execute_refuse(job, status, detail);
+        execute_refuse(job, status, effects->detail);
         return false;
     }
     job->duplicate = effects->duplicate;

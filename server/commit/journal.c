@@ -23,7 +23,7 @@ put_images(struct zr_builder *builder, const struct state *state)
 }
 
 void
-journal_append(struct state *state, struct mac *mac, uint64_t seq, struct journal_head *head,
+journal_append(struct state *state, struct mac *mac, struct journal_head *head,
                const uint8_t *frame, uint8_t hash[SHA256_BYTES])
 {
     uint8_t row[JOURNAL_ROW_BYTES_MAX];
@@ -31,7 +31,7 @@ journal_append(struct state *state, struct mac *mac, uint64_t seq, struct journa
     uint8_t *head_bytes;
     size_t images_start;
 
-    CHECK(seq > 0);
+    CHECK(state->seq > 0);
     memcpy(head->previous, hash, SHA256_BYTES);
     zr_builder_init(&builder, row, sizeof row);
     head_bytes = zr_builder_reserve(&builder, sizeof *head);
@@ -41,7 +41,7 @@ journal_append(struct state *state, struct mac *mac, uint64_t seq, struct journa
     CHECK(!builder.failed);
     head->images_bytes = (uint16_t)(builder.length - images_start);
     memcpy(head_bytes, head, sizeof *head);
-    store_put_number(state->view, TABLE_JOURNAL, seq, row, builder.length);
+    store_put_number(state->view, TABLE_JOURNAL, state->seq, row, builder.length);
     sha256_of(mac, hash, row, builder.length);
 }
 

@@ -38,10 +38,10 @@ struct journal_entry {
 };
 
 /*
- * Append the command at `seq`, with the images that `state` gathered; `hash` is the chain's
- * newest hash and becomes this row's.
+ * Append the command that `state` has at its position, with the images that `state` gathered;
+ * `hash` is the chain's newest hash and becomes this row's.
  */
-void journal_append(struct state *state, struct mac *mac, uint64_t seq, struct journal_head *head,
+void journal_append(struct state *state, struct mac *mac, struct journal_head *head,
                     const uint8_t *frame, uint8_t hash[SHA256_BYTES]);
 
 /* Read the row at `seq`. False when it is not there or is no journal row. */

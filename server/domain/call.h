@@ -20,8 +20,7 @@
 
 uint16_t call_connect_apply(struct state *state, const struct command *command,
                             const struct zr_connect_request *request,
-                            struct zr_connect_reply *reply, struct effects *effects,
-                            uint16_t *detail);
+                            struct zr_connect_reply *reply, struct effects *effects);
 
 uint16_t call_qualify_apply(struct state *state, const struct command *command,
                             const struct zr_qualify_request *request,
@@ -29,7 +28,7 @@ uint16_t call_qualify_apply(struct state *state, const struct command *command,
 
 uint16_t call_end_apply(struct state *state, const struct command *command,
                         const struct zr_end_request *request, struct zr_settlement_reply *reply,
-                        struct effects *effects, uint16_t *detail);
+                        struct effects *effects);
 
 uint16_t call_get(struct state *state, const struct command *command,
                   const struct zr_call_get_request *request, struct zr_call_get_reply *reply);

@@ -50,7 +50,7 @@ typedef void (*cascade_look_fn)(void *context, uint32_t contractor,
                                 struct eligibility_contractor *known);
 
 /* Judge all claims of the slot and pick the first `want` that are eligible. */
-void cascade_decide(struct cascade_decision *decision, const struct cascade_slot *slot,
+void cascade_decide(struct cascade_decision *decision, const struct cascade_slot *where,
                     const struct cascade_call *call, cascade_look_fn look, void *context);
 
 /* True when the decision passed over an eligible primary: it never may (E23). */

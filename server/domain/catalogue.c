@@ -131,13 +131,12 @@ import_count_parts(struct state *state, const struct zr_zip_put_request *request
 uint16_t
 catalogue_zip_put_apply(struct state *state, const struct command *command,
                         const struct zr_zip_put_request *request, struct zr_zip_put_reply *reply,
-                        uint16_t *detail)
+                        struct effects *effects)
 {
     struct zr_zip_put_request part;
 
     if (!part_is_valid(request)) {
-        *detail = ZR_HEADER_BYTES + zr_zip_put_request_shape.block_bytes;
-        return ZR_STATUS_INVALID_FIELD;
+        return command_invalid(effects, &zr_zip_put_request_shape, "rows");
     }
     reply->commit_seq = command->seq;
     state_import_put(state, &request->import_id, request->part, request);
@@ -170,19 +169,30 @@ category_name_is_valid(const char *name)
     return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(name);
 }
 
-/* The category with that name, or the first free number when `name` is NULL; 0 = none. */
+/* The category with that name; 0 = none. */
 static uint16_t
 category_find(struct state *state, const char *name)
 {
     struct category_row row;
 
-    for (uint16_t i = 1; i < CATEGORIES_MAX; i++) {
-        if (!state_category_get(state, i, &row)) {
-            if (name == NULL) {
-                return i;
-            }
-        } else if (name != NULL && strncmp(row.name, name, sizeof row.name) == 0) {
-            return i;
+    for (unsigned i = 1; i < CATEGORIES_MAX; i++) {
+        if (state_category_get(state, (uint16_t)i, &row) &&
+            strncmp(row.name, name, sizeof row.name) == 0) {
+            return (uint16_t)i;
+        }
+    }
+    return 0;
+}
+
+/* The first number without a category; 0 = all are taken. */
+static uint16_t
+category_find_free(struct state *state)
+{
+    struct category_row row;
+
+    for (unsigned i = 1; i < CATEGORIES_MAX; i++) {
+        if (!state_category_get(state, (uint16_t)i, &row)) {
+            return (uint16_t)i;
         }
     }
     return 0;
@@ -210,7 +220,7 @@ category_judge(struct state *state, const struct zr_category_put_request *reques
 
     *category = request->category;
     if (*category == 0) {
-        *category = named != 0 ? named : category_find(state, NULL);
+        *category = named != 0 ? named : category_find_free(state);
     }
     if (*category == 0) {
         return ZR_STATUS_LIMIT;
@@ -249,16 +259,20 @@ category_write(struct state *state, const struct zr_category_put_request *reques
 uint16_t
 catalogue_category_put_apply(struct state *state, const struct command *command,
                              const struct zr_category_put_request *request,
-                             struct zr_category_put_reply *reply, uint16_t *detail)
+                             struct zr_category_put_reply *reply, struct effects *effects)
 {
-    struct category_row row;
+    struct category_row row = {0};
     uint16_t category;
     uint16_t status;
 
-    if (!category_name_is_valid(request->name) || request->rate_cents < 0 ||
-        request->rate_cents > RATE_CENTS_MAX || request->category >= CATEGORIES_MAX) {
-        *detail = ZR_HEADER_BYTES;
-        return ZR_STATUS_INVALID_FIELD;
+    if (!category_name_is_valid(request->name)) {
+        return command_invalid(effects, &zr_category_put_request_shape, "name");
+    }
+    if (request->rate_cents < 0 || request->rate_cents > RATE_CENTS_MAX) {
+        return command_invalid(effects, &zr_category_put_request_shape, "rate_cents");
+    }
+    if (request->category >= CATEGORIES_MAX) {
+        return command_invalid(effects, &zr_category_put_request_shape, "category");
     }
     status = category_judge(state, request, &category, &row);
     reply->category = category;

@@ -14,11 +14,11 @@
  */
 uint16_t catalogue_zip_put_apply(struct state *state, const struct command *command,
                                  const struct zr_zip_put_request *request,
-                                 struct zr_zip_put_reply *reply, uint16_t *detail);
+                                 struct zr_zip_put_reply *reply, struct effects *effects);
 
 uint16_t catalogue_category_put_apply(struct state *state, const struct command *command,
                                       const struct zr_category_put_request *request,
-                                      struct zr_category_put_reply *reply, uint16_t *detail);
+                                      struct zr_category_put_reply *reply, struct effects *effects);
 
 uint16_t catalogue_category_list(struct state *state,
                                  const struct zr_category_list_request *request,

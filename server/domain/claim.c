@@ -183,16 +183,26 @@ result_refuse(struct state *state, struct zr_claim_result *result, uint32_t cont
     result_fill(state, result, &slot, index);
 }
 
-/* Fields that no type can judge: some slot, none twice, nothing that could not exist. */
+/* The slot at `index` stands once before it already. */
+static bool
+slot_is_repeated(const struct zr_claim_request *request, uint16_t index)
+{
+    for (uint16_t i = 0; i < index; i++) {
+        if (request->slots[i].zip == request->slots[index].zip &&
+            request->slots[i].category == request->slots[index].category) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What no type can judge: some slot, and none twice. */
 static bool
 claim_request_is_valid(const struct zr_claim_request *request)
 {
     for (uint16_t i = 0; i < request->slots_count; i++) {
-        for (uint16_t j = 0; j < i; j++) {
-            if (request->slots[i].zip == request->slots[j].zip &&
-                request->slots[i].category == request->slots[j].category) {
-                return false;
-            }
+        if (slot_is_repeated(request, i)) {
+            return false;
         }
     }
     return request->slots_count > 0;
@@ -223,15 +233,15 @@ claim_judge_all(struct state *state, const struct zr_claim_request *request,
 
 uint16_t
 claim_apply(struct state *state, const struct command *command,
-            const struct zr_claim_request *request, struct zr_claim_reply *reply, uint16_t *detail)
+            const struct zr_claim_request *request, struct zr_claim_reply *reply,
+            struct effects *effects)
 {
     struct contractor_row contractor;
     uint16_t refusal;
     uint16_t passed;
 
     if (!claim_request_is_valid(request)) {
-        *detail = ZR_HEADER_BYTES + zr_claim_request_shape.block_bytes;
-        return ZR_STATUS_INVALID_FIELD;
+        return command_invalid(effects, &zr_claim_request_shape, "slots");
     }
     if (!state_contractor_get(state, request->contractor, &contractor) ||
         !command_owns(command, request->contractor, &contractor)) {

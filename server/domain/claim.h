@@ -19,7 +19,7 @@
 
 uint16_t claim_apply(struct state *state, const struct command *command,
                      const struct zr_claim_request *request, struct zr_claim_reply *reply,
-                     uint16_t *detail);
+                     struct effects *effects);
 
 uint16_t claim_release_apply(struct state *state, const struct command *command,
                              const struct zr_release_request *request,

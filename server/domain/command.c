@@ -36,8 +36,43 @@ noop_commit(const struct command *command, struct zr_commit_reply *reply, struct
 }
 
 uint16_t
+command_invalid(struct effects *effects, const struct zr_shape *shape, const char *field)
+{
+    effects->detail = zr_shape_offset_of(shape, field);
+    return ZR_STATUS_INVALID_FIELD;
+}
+
+/* Operations that change nothing. */
+static uint16_t
+command_read(struct state *state, const struct command *command, const void *request, void *reply)
+{
+    switch ((unsigned)command->op) {
+    case ZR_OP_CATEGORY_LIST:
+        return catalogue_category_list(state, request, reply);
+    case ZR_OP_POLICY_GET:
+        return policy_get(state, request, reply);
+    case ZR_OP_CONTRACTOR_GET:
+        return people_contractor_get(state, command, request, reply);
+    case ZR_OP_CONTRACTOR_LIST:
+        return people_contractor_list(state, command, request, reply);
+    case ZR_OP_WALLET_GET:
+        return ledger_wallet_get(state, command, request, reply);
+    case ZR_OP_LEDGER_LIST:
+        return ledger_list(state, command, request, reply);
+    case ZR_OP_CLAIMS_LIST:
+        return claim_list(state, command, request, reply);
+    case ZR_OP_SLOT_GET:
+        return claim_slot_get(state, command, request, reply);
+    case ZR_OP_CALL_GET:
+        return call_get(state, command, request, reply);
+    default:
+        return ZR_STATUS_UNKNOWN_OP;
+    }
+}
+
+uint16_t
 command_apply(struct state *state, const struct command *command, const void *request, void *reply,
-              struct effects *effects, uint16_t *detail)
+              struct effects *effects)
 {
     CHECK(command->seq > 0);
     CHECK(reply != NULL);
@@ -46,54 +81,36 @@ command_apply(struct state *state, const struct command *command, const void *re
     case ZR_OP_NOOP_COMMIT:
         return noop_commit(command, reply, effects);
     case ZR_OP_ZIP_PUT:
-        return catalogue_zip_put_apply(state, command, request, reply, detail);
+        return catalogue_zip_put_apply(state, command, request, reply, effects);
     case ZR_OP_CATEGORY_PUT:
-        return catalogue_category_put_apply(state, command, request, reply, detail);
-    case ZR_OP_CATEGORY_LIST:
-        return catalogue_category_list(state, request, reply);
+        return catalogue_category_put_apply(state, command, request, reply, effects);
     case ZR_OP_POLICY_PUT:
-        return policy_put_apply(state, command, request, reply, detail);
-    case ZR_OP_POLICY_GET:
-        return policy_get(state, request, reply);
+        return policy_put_apply(state, command, request, reply, effects);
     case ZR_OP_PRINCIPAL_PUT:
-        return people_principal_put_apply(state, command, request, reply, detail);
+        return people_principal_put_apply(state, command, request, reply, effects);
     case ZR_OP_PRINCIPAL_REVOKE:
         return people_principal_revoke_apply(state, command, request, reply);
     case ZR_OP_CONTRACTOR_PUT:
-        return people_contractor_put_apply(state, command, request, reply, detail);
+        return people_contractor_put_apply(state, command, request, reply, effects);
     case ZR_OP_CONTRACTOR_STATUS:
         return people_contractor_status_apply(state, command, request, reply);
-    case ZR_OP_CONTRACTOR_GET:
-        return people_contractor_get(state, command, request, reply);
-    case ZR_OP_CONTRACTOR_LIST:
-        return people_contractor_list(state, command, request, reply);
     case ZR_OP_TOPUP:
-        return ledger_topup_apply(state, command, request, reply, effects, detail);
-    case ZR_OP_WALLET_GET:
-        return ledger_wallet_get(state, command, request, reply);
-    case ZR_OP_LEDGER_LIST:
-        return ledger_list(state, command, request, reply);
+        return ledger_topup_apply(state, command, request, reply, effects);
     case ZR_OP_CLAIM:
-        return claim_apply(state, command, request, reply, detail);
+        return claim_apply(state, command, request, reply, effects);
     case ZR_OP_RELEASE:
         return claim_release_apply(state, command, request, reply);
     case ZR_OP_PAUSE:
         return claim_pause_apply(state, command, request, reply);
     case ZR_OP_RESUME:
         return claim_resume_apply(state, command, request, reply);
-    case ZR_OP_CLAIMS_LIST:
-        return claim_list(state, command, request, reply);
-    case ZR_OP_SLOT_GET:
-        return claim_slot_get(state, command, request, reply);
     case ZR_OP_CONNECT:
-        return call_connect_apply(state, command, request, reply, effects, detail);
+        return call_connect_apply(state, command, request, reply, effects);
     case ZR_OP_QUALIFY:
         return call_qualify_apply(state, command, request, reply, effects);
     case ZR_OP_END:
-        return call_end_apply(state, command, request, reply, effects, detail);
-    case ZR_OP_CALL_GET:
-        return call_get(state, command, request, reply);
+        return call_end_apply(state, command, request, reply, effects);
     default:
-        return ZR_STATUS_UNKNOWN_OP;
+        return command_read(state, command, request, reply);
     }
 }

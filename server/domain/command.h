@@ -25,16 +25,20 @@ struct effects {
     uint32_t unit_contractor; /* Whose concurrency unit opened or closed. */
     bool unit_opened;
     bool unit_closed;
-    bool journal;   /* Journal it although nothing changed: a contradiction worth keeping (E46). */
-    bool duplicate; /* The reply is the stored one, rebuilt by the natural key. */
+    bool journal;    /* Journal it although nothing changed: a contradiction worth keeping (E46). */
+    bool duplicate;  /* The reply is the stored one, rebuilt by the natural key. */
+    uint16_t detail; /* Of INVALID_FIELD: offset of the field in the frame. */
 };
 
 /*
  * Execute one command. `request` and `reply` are the op's decoded structs. Returns the status;
- * *reply is set on class 00 and 20. *detail is the offset of the field that INVALID_FIELD means.
+ * *reply is set on class 00 and 20, effects->detail on INVALID_FIELD.
  */
 uint16_t command_apply(struct state *state, const struct command *command, const void *request,
-                       void *reply, struct effects *effects, uint16_t *detail);
+                       void *reply, struct effects *effects);
+
+/* INVALID_FIELD at the field of that name: `return command_invalid(...)`. */
+uint16_t command_invalid(struct effects *effects, const struct zr_shape *shape, const char *field);
 
 /* True when the principal may act for the contractor: PORTAL its tenant's, CONTRACTOR itself,
  * ADMIN, AUDITOR and PAYMENTS all. Others get NOT_FOUND, so that nothing leaks (E39, R69). */

@@ -106,7 +106,7 @@ connect_write(struct state *state, const struct command *command, struct call_vi
 uint16_t
 call_connect_apply(struct state *state, const struct command *command,
                    const struct zr_connect_request *request, struct zr_connect_reply *reply,
-                   struct effects *effects, uint16_t *detail)
+                   struct effects *effects)
 {
     const struct ticket_candidate *candidate;
     struct call_leg_row *leg;
@@ -132,8 +132,10 @@ call_connect_apply(struct state *state, const struct command *command,
         connect_reply_fill(reply, &call, leg);
         return ZR_STATUS_OK;
     }
+    if (status == ZR_STATUS_INVALID_FIELD) {
+        return command_invalid(effects, &zr_connect_request_shape, "answered_at_ms");
+    }
     if (status != ZR_STATUS_OK) {
-        *detail = ZR_HEADER_BYTES;
         return status;
     }
     reply->contractor = candidate->contractor;

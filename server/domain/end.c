@@ -75,77 +75,97 @@ end_leg(struct state *state, const struct command *command, const struct zr_end_
     call_put(state, call);
 }
 
+/* One END under judgement. */
+struct ending {
+    struct state *state;
+    const struct command *command;
+    const struct zr_end_request *request;
+    struct zr_settlement_reply *reply;
+    struct effects *effects;
+    struct call_view call;
+    struct ticket ticket;
+    bool with_ticket;
+};
+
 /* END of a leg that is over: the stored settlement, whatever the new facts say (E46). */
 static uint16_t
-end_repeated(struct state *state, const struct zr_end_request *request, struct call_view *call,
-             const struct call_leg_row *leg, struct zr_settlement_reply *reply,
-             struct effects *effects)
+end_repeated(struct ending *ending, const struct call_leg_row *leg)
 {
+    const struct zr_end_request *request = ending->request;
     const bool contradicts =
         settlement_expected(leg, request->talk_ms, request->voicemail) != leg->settlement;
 
-    end_reply_fill(state, reply, call, leg);
-    effects->duplicate = !contradicts;
-    effects->journal = contradicts;
+    end_reply_fill(ending->state, ending->reply, &ending->call, leg);
+    ending->effects->duplicate = !contradicts;
+    ending->effects->journal = contradicts;
     return contradicts ? ZR_STATUS_SETTLEMENT_FINAL : ZR_STATUS_OK;
 }
 
 /* END without an index on a call without a connected leg (M4). */
 static uint16_t
-end_without_index(struct state *state, const struct command *command,
-                  const struct zr_end_request *request, struct call_view *call,
-                  struct zr_settlement_reply *reply, struct effects *effects)
+end_without_index(struct ending *ending)
 {
-    if (call->row.state == ZR_CALL_ENDED) {
-        return end_repeated(state, request, call, &call->row.legs[call->row.legs_count - 1], reply,
-                            effects);
+    struct call_row *row = &ending->call.row;
+
+    if (row->state == ZR_CALL_ENDED) {
+        return end_repeated(ending, &row->legs[row->legs_count - 1]);
     }
-    if (call->row.state == ZR_CALL_ABANDONED) {
-        effects->duplicate = true;
+    if (row->state == ZR_CALL_ABANDONED) {
+        ending->effects->duplicate = true;
     } else {
-        call_move(&call->row, ZR_CALL_ABANDONED);
-        call_put(state, call);
+        call_move(row, ZR_CALL_ABANDONED);
+        call_put(ending->state, &ending->call);
     }
-    *reply = (struct zr_settlement_reply){
-        .call_ref = call->call_ref,
-        .commit_seq = command->seq,
+    *ending->reply = (struct zr_settlement_reply){
+        .call_ref = ending->call.call_ref,
+        .commit_seq = ending->command->seq,
         .state = ZR_CALL_ABANDONED,
         .settlement = ZR_SETTLEMENT_NONE,
     };
     return ZR_STATUS_OK;
 }
 
-/* The leg that the request means, begun from the ticket when there is none yet. */
-static uint16_t
-end_find_leg(const struct command *command, const struct zr_end_request *request,
-             const struct ticket *ticket, struct call_view *call, struct call_leg_row **leg)
+/* The leg with that attempt number, or NULL. */
+static struct call_leg_row *
+leg_find_index(struct call_row *row, uint8_t index)
 {
+    for (uint8_t i = 0; i < row->legs_count; i++) {
+        if (row->legs[i].index == index) {
+            return &row->legs[i];
+        }
+    }
+    return NULL;
+}
+
+/* The leg that the request's index means, begun from the ticket when there is none yet. */
+static uint16_t
+end_find_leg(struct ending *ending, struct call_leg_row **leg)
+{
+    const struct zr_end_request *request = ending->request;
     const struct ticket_candidate *candidate;
     uint64_t answered_at_ms = request->answered_at_ms;
     uint16_t status;
 
-    if (ticket == NULL) {
-        for (uint8_t i = 0; i < call->row.legs_count; i++) {
-            if (call->row.legs[i].index == request->index) {
-                *leg = &call->row.legs[i];
-                return ZR_STATUS_OK;
-            }
-        }
-        return ZR_STATUS_NOT_CONNECTED;
+    if (!ending->with_ticket) {
+        *leg = leg_find_index(&ending->call.row, request->index);
+        return *leg == NULL ? ZR_STATUS_NOT_CONNECTED : ZR_STATUS_OK;
     }
-    status = call_ticket_judge(command, ticket, request->index, &answered_at_ms);
+    status = call_ticket_judge(ending->command, &ending->ticket, request->index, &answered_at_ms);
     if (status == ZR_STATUS_BAD_TICKET) {
         return status;
     }
-    candidate = ticket_candidate_at(ticket, request->index);
-    *leg = call_leg_find(&call->row, candidate->contractor);
+    candidate = ticket_candidate_at(&ending->ticket, request->index);
+    *leg = call_leg_find(&ending->call.row, candidate->contractor);
     if (*leg != NULL) {
         return ZR_STATUS_OK; /* Idempotency comes before the ticket's age. */
+    }
+    if (status == ZR_STATUS_INVALID_FIELD) {
+        return command_invalid(ending->effects, &zr_end_request_shape, "answered_at_ms");
     }
     if (status != ZR_STATUS_OK) {
         return status;
     }
-    *leg = call_leg_begin(&call->row, ticket, candidate);
+    *leg = call_leg_begin(&ending->call.row, &ending->ticket, candidate);
     if (*leg == NULL) {
         return ZR_STATUS_EXHAUSTED;
     }
@@ -153,55 +173,62 @@ end_find_leg(const struct command *command, const struct zr_end_request *request
     return ZR_STATUS_OK;
 }
 
-/* The ticket of the request, when it has one that is this call's. */
-static bool
-end_take_ticket(const struct command *command, const struct zr_end_request *request,
-                struct ticket *ticket)
+/* Find the call, or begin it from the ticket, which must be this call's. */
+static uint16_t
+end_find_call(struct ending *ending)
 {
-    return ticket_decode(ticket, request->ticket, request->ticket_length) &&
-           ticket->tenant == command->tenant && ticket->mode != TICKET_QUERY &&
-           memcmp(&ticket->call_id, &request->call_id, sizeof request->call_id) == 0;
+    const struct zr_end_request *request = ending->request;
+    struct ticket *ticket = &ending->ticket;
+
+    ending->with_ticket = request->ticket_length > 0;
+    if (ending->with_ticket &&
+        (!ticket_decode(ticket, request->ticket, request->ticket_length) ||
+         ticket->tenant != ending->command->tenant || ticket->mode == TICKET_QUERY ||
+         memcmp(&ticket->call_id, &request->call_id, sizeof request->call_id) != 0)) {
+        return ZR_STATUS_BAD_TICKET;
+    }
+    if (call_find(ending->state, ending->command->tenant, &request->call_id, &ending->call)) {
+        return ZR_STATUS_OK;
+    }
+    if (!ending->with_ticket) {
+        return ZR_STATUS_NOT_FOUND;
+    }
+    call_begin(&ending->call, ticket);
+    return ZR_STATUS_OK;
 }
 
 uint16_t
 call_end_apply(struct state *state, const struct command *command,
                const struct zr_end_request *request, struct zr_settlement_reply *reply,
-               struct effects *effects, uint16_t *detail)
+               struct effects *effects)
 {
-    const bool with_ticket = request->ticket_length > 0;
+    struct ending ending = {
+        .state = state, .command = command, .request = request, .reply = reply, .effects = effects};
     struct call_leg_row *leg = NULL;
-    struct call_view call;
-    struct ticket ticket;
-    uint16_t status;
+    uint16_t status = end_find_call(&ending);
 
-    if (with_ticket && !end_take_ticket(command, request, &ticket)) {
-        return ZR_STATUS_BAD_TICKET;
+    if (status != ZR_STATUS_OK) {
+        return status;
     }
-    if (!call_find(state, command->tenant, &request->call_id, &call)) {
-        if (!with_ticket) {
-            return ZR_STATUS_NOT_FOUND;
-        }
-        call_begin(&call, &ticket);
-    }
-    if (request->index == CALL_INDEX_NONE) {
-        leg = call_leg_connected(&call.row);
-        if (leg == NULL) {
-            return end_without_index(state, command, request, &call, reply, effects);
-        }
-    } else {
-        status = end_find_leg(command, request, with_ticket ? &ticket : NULL, &call, &leg);
+    if (request->index != CALL_INDEX_NONE) {
+        status = end_find_leg(&ending, &leg);
         if (status != ZR_STATUS_OK) {
-            *detail = ZR_HEADER_BYTES;
             return status;
         }
+    } else {
+        leg = call_leg_connected(&ending.call.row);
+        if (leg == NULL) {
+            return end_without_index(&ending);
+        }
     }
+    CHECK(leg != NULL);
     if (leg->ended_ms != 0) {
-        return end_repeated(state, request, &call, leg, reply, effects);
+        return end_repeated(&ending, leg);
     }
     effects->unit_closed = leg->connected_ms != 0;
     effects->unit_contractor = leg->contractor;
-    effects->call_ref = call.call_ref;
-    end_leg(state, command, request, &call, leg);
-    end_reply_fill(state, reply, &call, leg);
+    effects->call_ref = ending.call.call_ref;
+    end_leg(state, command, request, &ending.call, leg);
+    end_reply_fill(state, reply, &ending.call, leg);
     return ZR_STATUS_OK;
 }

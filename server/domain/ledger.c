@@ -177,15 +177,17 @@ topup_repeated(struct state *state, const struct zr_topup_request *request, uint
 uint16_t
 ledger_topup_apply(struct state *state, const struct command *command,
                    const struct zr_topup_request *request, struct zr_topup_reply *reply,
-                   struct effects *effects, uint16_t *detail)
+                   struct effects *effects)
 {
     struct contractor_row contractor;
     struct wallet_row wallet;
     uint64_t transfer_id;
 
-    if (request->provider_ref[0] == '\0' || request->amount_cents > TOPUP_MAX_CENTS) {
-        *detail = ZR_HEADER_BYTES;
-        return ZR_STATUS_INVALID_FIELD;
+    if (request->provider_ref[0] == '\0') {
+        return command_invalid(effects, &zr_topup_request_shape, "provider_ref");
+    }
+    if (request->amount_cents > TOPUP_MAX_CENTS) {
+        return command_invalid(effects, &zr_topup_request_shape, "amount_cents");
     }
     if (state_provider_ref_get(state, request->provider_ref, &transfer_id)) {
         effects->duplicate = true;

@@ -44,7 +44,7 @@ void ledger_credit_charge(struct state *state, const struct command *command,
 
 uint16_t ledger_topup_apply(struct state *state, const struct command *command,
                             const struct zr_topup_request *request, struct zr_topup_reply *reply,
-                            struct effects *effects, uint16_t *detail);
+                            struct effects *effects);
 
 uint16_t ledger_wallet_get(struct state *state, const struct command *command,
                            const struct zr_wallet_get_request *request,

@@ -34,16 +34,18 @@ command_owns(const struct command *command, uint32_t contractor, const struct co
 uint16_t
 people_principal_put_apply(struct state *state, const struct command *command,
                            const struct zr_principal_put_request *request,
-                           struct zr_put_reply *reply, uint16_t *detail)
+                           struct zr_put_reply *reply, struct effects *effects)
 {
     struct contractor_row contractor;
     struct principal_row row = {0};
     const bool exists = state_principal_get(state, &request->key_hash, &row);
     const bool is_contractor = request->role == ZR_ROLE_CONTRACTOR;
 
-    if (request->tenant == 0 || is_contractor != (request->contractor != 0)) {
-        *detail = ZR_HEADER_BYTES;
-        return ZR_STATUS_INVALID_FIELD;
+    if (request->tenant == 0) {
+        return command_invalid(effects, &zr_principal_put_request_shape, "tenant");
+    }
+    if (is_contractor != (request->contractor != 0)) {
+        return command_invalid(effects, &zr_principal_put_request_shape, "contractor");
     }
     if (is_contractor && (!state_contractor_get(state, request->contractor, &contractor) ||
                           contractor.tenant != request->tenant)) {
@@ -84,18 +86,24 @@ people_principal_revoke_apply(struct state *state, const struct command *command
 
 /* ---- contractors ----------------------------------------------------------------------------- */
 
-static bool
-contractor_request_is_valid(const struct zr_contractor_put_request *request)
+/* The first wrong field, or NULL. */
+static const char *
+contractor_wrong_field(const struct zr_contractor_put_request *request)
 {
     static const struct zr_id none = {{0}};
 
+    if (memcmp(&request->contractor_id, &none, sizeof none) == 0) {
+        return "contractor_id";
+    }
+    if (request->max_concurrency > CONCURRENCY_MAX) {
+        return "max_concurrency";
+    }
     for (uint16_t i = 0; i < request->phones_count; i++) {
         if (request->phones[i].phone == 0) {
-            return false;
+            return "phones";
         }
     }
-    return request->phones_count > 0 && request->max_concurrency <= CONCURRENCY_MAX &&
-           memcmp(&request->contractor_id, &none, sizeof none) != 0;
+    return request->phones_count > 0 ? NULL : "phones";
 }
 
 /* M1 "Defaults": 1 SINGLE, 3 MULTI, 10 REGIONAL. */
@@ -123,7 +131,7 @@ contractor_fill(struct contractor_row *row, const struct zr_contractor_put_reque
     row->size_class = request->size_class;
     row->has_dispatch = request->has_dispatch;
     row->phones_count = (uint8_t)request->phones_count;
-    for (uint16_t i = 0; i < CONTRACTOR_PHONES_MAX; i++) {
+    for (int i = 0; i < CONTRACTOR_PHONES_MAX; i++) {
         row->phones[i] = i < request->phones_count ? request->phones[i].phone : 0;
     }
     memcpy(row->name, request->name, sizeof row->name);
@@ -133,16 +141,16 @@ contractor_fill(struct contractor_row *row, const struct zr_contractor_put_reque
 uint16_t
 people_contractor_put_apply(struct state *state, const struct command *command,
                             const struct zr_contractor_put_request *request,
-                            struct zr_contractor_put_reply *reply, uint16_t *detail)
+                            struct zr_contractor_put_reply *reply, struct effects *effects)
 {
     struct contractor_row row = {0};
     uint32_t contractor = 0;
     const bool exists = state_contractor_find(state, &request->contractor_id, &contractor);
+    const char *wrong = contractor_wrong_field(request);
     struct zip_row zip;
 
-    if (!contractor_request_is_valid(request)) {
-        *detail = ZR_HEADER_BYTES;
-        return ZR_STATUS_INVALID_FIELD;
+    if (wrong != NULL) {
+        return command_invalid(effects, &zr_contractor_put_request_shape, wrong);
     }
     if (exists) {
         const bool found = state_contractor_get(state, contractor, &row);

@@ -13,7 +13,7 @@
 
 uint16_t people_principal_put_apply(struct state *state, const struct command *command,
                                     const struct zr_principal_put_request *request,
-                                    struct zr_put_reply *reply, uint16_t *detail);
+                                    struct zr_put_reply *reply, struct effects *effects);
 
 uint16_t people_principal_revoke_apply(struct state *state, const struct command *command,
                                        const struct zr_principal_revoke_request *request,
@@ -21,7 +21,8 @@ uint16_t people_principal_revoke_apply(struct state *state, const struct command
 
 uint16_t people_contractor_put_apply(struct state *state, const struct command *command,
                                      const struct zr_contractor_put_request *request,
-                                     struct zr_contractor_put_reply *reply, uint16_t *detail);
+                                     struct zr_contractor_put_reply *reply,
+                                     struct effects *effects);
 
 uint16_t people_contractor_status_apply(struct state *state, const struct command *command,
                                         const struct zr_contractor_status_request *request,

@@ -9,7 +9,7 @@
 
 enum { HOURS_S = 3600, DAYS_S = 24 * HOURS_S, RING_SLACK_S = 5 };
 
-const struct policy_row POLICY_DEFAULT = {
+const struct policy_row policy_default = {
     .version = 0,
     .qualify_ms = 30000,
     .dup_days = 30,
@@ -42,7 +42,7 @@ policy_for_slot(struct state *state, uint32_t zip, uint16_t category, struct pol
         return ZR_SCOPE_CATEGORY;
     }
     if (!state_policy_get(state, (struct policy_key){ZR_SCOPE_NETWORK, 0, 0}, row)) {
-        *row = POLICY_DEFAULT;
+        *row = policy_default;
     }
     return ZR_SCOPE_NETWORK;
 }
@@ -143,17 +143,25 @@ scope_key_is_valid(const struct zr_policy_put_request *request)
 uint16_t
 policy_put_apply(struct state *state, const struct command *command,
                  const struct zr_policy_put_request *request, struct zr_policy_put_reply *reply,
-                 uint16_t *detail)
+                 struct effects *effects)
 {
     const struct policy_key key = {request->scope, request->category, request->zip};
     struct policy_row row;
     struct category_row category;
     struct zip_row zip;
+    const char *wrong;
     uint32_t version = 0;
 
-    if (request->policy_count != 1 || !scope_key_is_valid(request) ||
-        policy_wrong_field(&request->policy[0]) != NULL) {
-        *detail = ZR_HEADER_BYTES + zr_policy_put_request_shape.block_bytes;
+    if (!scope_key_is_valid(request)) {
+        return command_invalid(effects, &zr_policy_put_request_shape, "scope");
+    }
+    if (request->policy_count != 1) {
+        return command_invalid(effects, &zr_policy_put_request_shape, "policy");
+    }
+    wrong = policy_wrong_field(&request->policy[0]);
+    if (wrong != NULL) {
+        (void)command_invalid(effects, &zr_policy_shape, wrong);
+        effects->detail = (uint16_t)(effects->detail + zr_policy_put_request_shape.block_bytes);
         return ZR_STATUS_INVALID_FIELD;
     }
     if (key.category != 0 && !state_category_get(state, key.category, &category)) {

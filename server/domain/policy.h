@@ -9,7 +9,7 @@
 #include "server/domain/command.h"
 
 /* domain.md "Defaults". */
-extern const struct policy_row POLICY_DEFAULT;
+extern const struct policy_row policy_default;
 
 /* The policy in force for a slot, and the scope that it comes from (never fails). */
 uint8_t policy_for_slot(struct state *state, uint32_t zip, uint16_t category,
@@ -22,6 +22,6 @@ void policy_to_wire(struct zr_policy *wire, const struct policy_row *row);
 
 uint16_t policy_put_apply(struct state *state, const struct command *command,
                           const struct zr_policy_put_request *request,
-                          struct zr_policy_put_reply *reply, uint16_t *detail);
+                          struct zr_policy_put_reply *reply, struct effects *effects);
 
 #endif

@@ -114,22 +114,15 @@ forget_charge(struct state *state, const struct zr_id *call_ref, const struct ca
     }
 }
 
-static void
-charge_leg(struct state *state, const struct command *command, const struct zr_id *call_ref,
-           struct wallet_row *wallet, const struct policy_row *policy, struct call_leg_row *leg)
+static int64_t
+leg_overdraft_cents(struct state *state, const struct policy_row *policy,
+                    const struct wallet_row *wallet, const struct call_leg_row *leg)
 {
     struct contractor_row contractor;
     const bool found = state_contractor_get(state, leg->contractor, &contractor);
-    const struct ledger_entry charge = {
-        .amount_cents = leg->rate_cents,
-        .contractor = leg->contractor,
-        .call_ref = *call_ref,
-    };
 
     CHECK(found);
-    ledger_charge(state, command, wallet, &charge,
-                  settlement_overdraft_cents(policy, &contractor, wallet, leg->rate_cents));
-    leg->amount_cents = leg->rate_cents; /* I8 */
+    return settlement_overdraft_cents(policy, &contractor, wallet, leg->rate_cents);
 }
 
 void
@@ -160,9 +153,12 @@ settlement_apply(struct state *state, const struct command *command, const struc
     if (leg->settlement == ZR_SETTLEMENT_CHARGED) {
         CHECK(!call->charged);
         call->charged = 1;
-        if (leg->rate_cents > 0) {
-            charge_leg(state, command, call_ref, &wallet, &policy, leg);
-        }
+        leg->amount_cents = leg->rate_cents; /* I8 */
+        ledger_charge(state, command, &wallet,
+                      &(struct ledger_entry){.amount_cents = leg->rate_cents,
+                                             .contractor = leg->contractor,
+                                             .call_ref = *call_ref},
+                      leg_overdraft_cents(state, &policy, &wallet, leg));
         remember_charge(state, command, call_ref, call, leg);
     }
     state_wallet_put(state, leg->contractor, &wallet);

@@ -196,7 +196,7 @@ struct call_leg_row {
 };
 _Static_assert(sizeof(struct call_leg_row) == 88, "stored layout");
 
-enum { LEG_FLAGGED = 1, LEG_VOICEMAIL = 2 };
+enum { LEG_FLAGGED = 1, LEG_VOICEMAIL = 2, LEG_SHORT_END = 4 };
 
 struct call_row {
     struct zr_id call_id;

@@ -84,10 +84,11 @@ cache_refresh(struct cache *cache, struct state *state, uint64_t version)
     store_scan(state->view, TABLE_OFFERED, load_offered, cache);
     store_scan(state->view, TABLE_POLICY, load_policy, cache);
     (void)policy_for_slot(state, 0, 0, &cache->network_policy);
-    for (uint16_t i = 1; i < CATEGORIES_MAX; i++) {
-        const struct policy_key key = {ZR_SCOPE_CATEGORY, i, 0};
+    for (unsigned i = 1; i < CATEGORIES_MAX; i++) {
+        const uint16_t category = (uint16_t)i;
+        const struct policy_key key = {ZR_SCOPE_CATEGORY, category, 0};
 
-        cache->category_exists[i] = state_category_get(state, i, &cache->categories[i]);
+        cache->category_exists[i] = state_category_get(state, category, &cache->categories[i]);
         cache->category_policy[i] = state_policy_get(state, key, &cache->category_policies[i]);
     }
     cache->version = version;

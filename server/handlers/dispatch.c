@@ -100,14 +100,12 @@ dispatch_to_snapshot(struct service *service, const struct request *request,
         .op = request->header.op,
     };
     struct effects effects = {0};
-    uint16_t detail = 0;
     uint16_t status;
 
     memset(&service->reply, 0, operation->reply->struct_bytes);
-    status =
-        command_apply(snapshot, &command, &service->request, &service->reply, &effects, &detail);
+    status = command_apply(snapshot, &command, &service->request, &service->reply, &effects);
     if (zr_status_class(status) != ZR_CLASS_DONE && zr_status_class(status) != ZR_CLASS_REFUSED) {
-        return dispatch_reply(request, reply, status, detail, NULL);
+        return dispatch_reply(request, reply, status, effects.detail, NULL);
     }
     return dispatch_reply(request, reply, status, 0, &service->reply);
 }
@@ -152,12 +150,12 @@ frame_judge(const struct request *request, uint16_t *status)
     const struct zr_operation *operation = zr_operation_find(header->op);
 
     *status = ZR_STATUS_OK;
-    if ((header->flags & ZR_FLAGS_CRITICAL & ~ZR_FLAG_RETRY) != 0) {
-        *status = ZR_STATUS_UNSUPPORTED_FLAG;
-    } else if (operation == NULL || operation->kind == ZR_OP_KIND_PUSH) {
+    if (operation == NULL || operation->kind == ZR_OP_KIND_PUSH) {
         *status = ZR_STATUS_UNKNOWN_OP;
     } else if (header->version == 0 || header->version > operation->version) {
         *status = ZR_STATUS_UNSUPPORTED_VERSION;
+    } else if ((header->flags & ZR_FLAGS_CRITICAL & ~ZR_FLAG_RETRY) != 0) {
+        *status = ZR_STATUS_UNSUPPORTED_FLAG;
     }
     return *status == ZR_STATUS_OK ? operation : NULL;
 }

@@ -12,30 +12,31 @@
 
 enum { RETRY_AFTER_MS = 100, SCREENING_BITS = 7, ATTESTATION_MAX = 3 };
 
-/* The first field that is wrong as its offset in the frame, 0 = none. */
-static uint16_t
+/* The first wrong field, or NULL. */
+static const char *
 route_wrong_field(const struct zr_route_request *route)
 {
-    enum { ZIPS = 40, CALLER = 56, COUNT = 68, KIND = 69, SCREENING = 70, WANT = 72, FLAGS = 73 };
-
     if (route->zips_count < 1 || route->zips_count > ZR_ZIPS_MAX) {
-        return COUNT;
+        return "zips_count";
     }
-    for (uint8_t i = route->zips_count; i < ZR_ZIPS_MAX; i++) {
+    for (int i = route->zips_count; i < ZR_ZIPS_MAX; i++) {
         if (route->zips[i] != 0) {
-            return ZIPS;
+            return "zips";
         }
     }
     if (route->caller_kind == ZR_CALLER_WITHHELD && route->caller != 0) {
-        return CALLER;
+        return "caller";
     }
-    if (route->screening > SCREENING_BITS || route->attestation > ATTESTATION_MAX) {
-        return SCREENING;
+    if (route->screening > SCREENING_BITS) {
+        return "screening";
+    }
+    if (route->attestation > ATTESTATION_MAX) {
+        return "attestation";
     }
     if (route->want < 1 || route->want > TICKET_CANDIDATES_MAX) {
-        return WANT;
+        return "want";
     }
-    return route->flags > ROUTE_FLAGS ? FLAGS : 0;
+    return route->flags > ROUTE_FLAGS ? "flags" : NULL;
 }
 
 /* R8, E29: every ZIP exists, and the category is offered in each. */
@@ -251,11 +252,12 @@ route_handle(struct service *service, const struct request *request, struct zr_b
 {
     const struct zr_route_request *route = &service->request.route_request;
     struct remembered_call *call = NULL;
-    const uint16_t wrong = route_wrong_field(route);
+    const char *wrong = route_wrong_field(route);
     uint16_t status;
 
-    if (wrong != 0) {
-        return dispatch_reply(request, reply, ZR_STATUS_INVALID_FIELD, wrong, NULL);
+    if (wrong != NULL) {
+        return dispatch_reply(request, reply, ZR_STATUS_INVALID_FIELD,
+                              zr_shape_offset_of(&zr_route_request_shape, wrong), NULL);
     }
     status = route_judge_places(service_catalogue(service), route);
     if (status == ZR_STATUS_OK) {

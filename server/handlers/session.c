@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -56,12 +57,12 @@ hello_judge(struct service *service, const struct request *request,
         (principal->role == ZR_ROLE_BENCH && !service->options.bench)) {
         return ZR_STATUS_UNAUTHENTICATED;
     }
+    if (hello->environment != 0 && hello->environment != service->environment) {
+        return ZR_STATUS_WRONG_ENVIRONMENT;
+    }
     if (hello->protocol_min > PROTOCOL_VERSION || hello->protocol_max < PROTOCOL_VERSION ||
         hello->features_required != 0) {
         return ZR_STATUS_VERSION;
-    }
-    if (hello->environment != 0 && hello->environment != service->environment) {
-        return ZR_STATUS_WRONG_ENVIRONMENT;
     }
     return ZR_STATUS_OK;
 }
@@ -214,17 +215,18 @@ session_echo(struct service *service, const struct request *request, struct zr_b
 static uint64_t
 resident_bytes(void)
 {
-    unsigned long pages = 0;
+    char line[128];
+    char *second = NULL;
     FILE *file = fopen("/proc/self/statm", "re");
 
     if (file == NULL) {
         return 0;
     }
-    if (fscanf(file, "%*u %lu", &pages) != 1) {
-        pages = 0;
+    if (fgets(line, sizeof line, file) != NULL) {
+        second = strchr(line, ' ');
     }
     (void)fclose(file);
-    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    return second == NULL ? 0 : strtoul(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 enum frame_verdict

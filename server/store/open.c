@@ -73,7 +73,7 @@ folder_lock(struct store *store, const char *folder)
     store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (store->lock_fd < 0) {
         log_line(LOG_LEVEL_ERROR, "store_open", "file=\"%s\" error=\"%s\" do=\"check the folder\"",
-                 path, strerror(errno));
+                 path, strerrordesc_np(errno));
         return STATUS_INVALID;
     }
     if (flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0) {
@@ -225,7 +225,7 @@ folder_prepare(const char *folder, bool create)
 
     if (!fits || (create && mkdir(folder, 0700) != 0 && errno != EEXIST)) {
         log_line(LOG_LEVEL_ERROR, "store_folder", "folder=\"%s\" error=\"%s\"", folder,
-                 fits ? strerror(errno) : "name too long");
+                 fits ? strerrordesc_np(errno) : "name too long");
         return STATUS_INVALID;
     }
     if (create == (access(path, F_OK) == 0)) {

@@ -1,6 +1,8 @@
 /*
  * store.c - transactions and rows. See store.h.
  */
+#include "server/store/store.h"
+
 #include "protocol/bytes.h"
 #include "protocol/check.h"
 #include "server/base/log.h"

@@ -344,6 +344,16 @@ run 0 --json claims
 check "claims: everybody's" "4" "$(grep -o '"claim_id"' <<<"$out" | wc -l)"
 run 0 claims "$ace"
 matches "claims, for people" "77002.*plumbing.*PRIMARY" "$out"
+# Longer than a page: followed to its end, a line of JSON per page, one table for people.
+zips=$(gzip -dc bench/data/zips.csv.gz | awk -F, '$3 == "NY" && n++ < 64 { print $1 }' | paste -sd,)
+run 0 --json claim --contractor "$best" --category plumbing --zip "$zips"
+run 0 --json claims
+check "claims: two pages" 2 "$(wc -l <<<"$out")"
+check "claims: all of them" 68 "$(grep -o '"claim_id"' <<<"$out" | wc -l)"
+run 0 claims
+check "claims: one table" 69 "$(wc -l <<<"$out")"
+run 2 claim --contractor "$best" --category plumbing,hvac --zip "$zips"
+matches "more slots than a request holds" "more than 64 slots" "$err"
 run 1 --json slot --zip 99999 --category plumbing
 has status UNKNOWN_ZIP
 run 1 --json slot --zip 77002 --category nosuch
@@ -538,6 +548,21 @@ has balanced true
 kill -INT "$server_pid"
 wait "$server_pid"
 check "dev ends with its server's code" 0 $?
+server_pid=
+
+# ---- outcome unknown: sent, and the answer lost ------------------------------------------------
+
+mkfifo "$work/port"
+python3 $fixtures/lost_answer.py "$dev" >"$work/port" 2>"$work/lost.err" &
+server_pid=$!
+read -r port <"$work/port"
+run 4 --json --timeout 500ms --uri "zipring://127.0.0.1:$port" claim --contractor 1 --category 1 \
+    --zip 77002
+has status ZR_EUNKNOWN
+has class unknown
+matches "outcome unknown: the key to ask again with" '--key [0-9a-f]{8}-[0-9a-f]{4}-7' "$err"
+kill "$server_pid"
+wait "$server_pid" 2>/dev/null
 server_pid=
 
 # ---- a server that never serves ----------------------------------------------------------------

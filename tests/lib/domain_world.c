@@ -77,11 +77,9 @@ dw_run(struct domain_world *world, struct dw_actor actor, uint16_t op, const voi
 
     memset(&world->reply, 0, sizeof world->reply);
     world->effects = (struct effects){0};
-    world->detail = 0;
     state_begin(&world->state, command.seq);
     stack_soil();
-    status = command_apply(&world->state, &command, request, &world->reply, &world->effects,
-                           &world->detail);
+    status = command_apply(&world->state, &command, request, &world->reply, &world->effects);
     class = zr_status_class(status);
     assert_int_equal(state_failure(&world->state), STATUS_OK);
     if (class != ZR_CLASS_DONE && class != ZR_CLASS_REFUSED) {
@@ -274,7 +272,7 @@ dw_policy_default(void)
 {
     struct zr_policy policy;
 
-    policy_to_wire(&policy, &POLICY_DEFAULT);
+    policy_to_wire(&policy, &policy_default);
     return policy;
 }
 

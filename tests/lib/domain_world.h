@@ -66,7 +66,6 @@ struct domain_world {
     /* What the last command gave. */
     union zr_any_message reply;
     struct effects effects;
-    uint16_t detail;
 };
 
 /* cmocka group fixtures: open and remove the store. *state becomes the world. */

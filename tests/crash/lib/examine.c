@@ -191,7 +191,7 @@ state_judge(struct image_store *image)
     struct zr_audit_reply audit;
     uint64_t rows = 0;
 
-    audit_run(state, &audit);
+    audit_run(state, image->executor.cascades, &audit);
     for (unsigned table = 0; table < STORE_TABLES; table++) {
         store_scan(&image->view, (enum store_table)table, row_is_whole, &rows);
     }
@@ -244,6 +244,8 @@ memory_rebuild(struct image_store *image)
     image->executor.state.tail = recover.tail;
     image->executor.mac = mac_open();
     image->executor.contractors_max = CONTRACTORS_MAX;
+    image->executor.cascades = cascades_open(arena);
+    recover.cascades = image->executor.cascades;
     return recover_memory(&recover);
 }
 

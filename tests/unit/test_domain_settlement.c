@@ -1,0 +1,253 @@
+/*
+ * test_domain_settlement.c - what a leg costs: the decision, the clip, the overdraft, and what a
+ * repeated END contradicts (R15, M4, E45, E46, I11).
+ */
+#include "server/domain/settlement.h"
+#include "tests/lib/domain_world.h"
+
+#include <string.h>
+
+enum { QUALIFY = 30000, SLACK = 5000 };
+
+/* ---- the decision ------------------------------------------------------------------------ */
+
+/* In precedence order: each row breaks its own rule and every one below it. */
+static void
+test_the_first_rule_that_makes_it_free_names_it(void **state)
+{
+    static const struct {
+        struct settlement_facts facts;
+        uint8_t expected;
+    } rows[] = {
+        {{0, QUALIFY, true, true, true, true}, ZR_SETTLEMENT_FREE_VOICEMAIL},
+        {{0, QUALIFY, false, true, true, true}, ZR_SETTLEMENT_FREE_SHORT},
+        {{QUALIFY, QUALIFY, false, true, true, true}, ZR_SETTLEMENT_FREE_CALL_ALREADY_CHARGED},
+        {{QUALIFY, QUALIFY, false, false, true, true}, ZR_SETTLEMENT_FREE_UNSCREENED},
+        {{QUALIFY, QUALIFY, false, false, false, true}, ZR_SETTLEMENT_FREE_DUPLICATE},
+        {{QUALIFY, QUALIFY, false, false, false, false}, ZR_SETTLEMENT_CHARGED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(settlement_decide(&rows[i].facts), rows[i].expected);
+    }
+}
+
+/* E45: 29,999 ms is short of 30,000; nothing is rounded. */
+static void
+test_the_threshold_is_an_integer_compare(void **state)
+{
+    static const struct {
+        uint32_t talk_ms;
+        uint32_t qualify_ms;
+        uint8_t expected;
+    } rows[] = {
+        {29000, QUALIFY, ZR_SETTLEMENT_FREE_SHORT},
+        {29999, QUALIFY, ZR_SETTLEMENT_FREE_SHORT},
+        {30000, QUALIFY, ZR_SETTLEMENT_CHARGED},
+        {30001, QUALIFY, ZR_SETTLEMENT_CHARGED},
+        {0, 0, ZR_SETTLEMENT_CHARGED}, /* qualify_ms 0 charges at CONNECT. */
+        {0, 1, ZR_SETTLEMENT_FREE_SHORT},
+        {UINT32_MAX, UINT32_MAX, ZR_SETTLEMENT_CHARGED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct settlement_facts facts = {.talk_ms = rows[i].talk_ms,
+                                               .qualify_ms = rows[i].qualify_ms};
+
+        assert_int_equal(settlement_decide(&facts), rows[i].expected);
+    }
+}
+
+/* ---- talk that can be true --------------------------------------------------------------- */
+
+/* M4: at most the ticket's age plus 5 s counts; more is flagged, and cut under CLIP. */
+static void
+test_talk_beyond_the_tickets_age(void **state)
+{
+    static const struct {
+        uint32_t talk_ms;
+        int64_t age_ms;
+        uint8_t check;
+        uint32_t expected;
+        bool flagged;
+    } rows[] = {
+        {10000 + SLACK, 10000, ZR_DURATION_CLIP, 10000 + SLACK, false},
+        {10001 + SLACK, 10000, ZR_DURATION_CLIP, 10000 + SLACK, true},
+        {10001 + SLACK, 10000, ZR_DURATION_FLAG, 10001 + SLACK, true},
+        {UINT32_MAX, 0, ZR_DURATION_CLIP, SLACK, true},
+        {0, 0, ZR_DURATION_CLIP, 0, false},
+        {SLACK, -60000, ZR_DURATION_CLIP, SLACK, false}, /* E54: the clock stepped back. */
+        {SLACK + 1, -60000, ZR_DURATION_CLIP, SLACK, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bool flagged = false;
+
+        assert_int_equal(settlement_clip_talk(rows[i].talk_ms,
+                                              DW_START_MS + (uint64_t)rows[i].age_ms, DW_START_MS,
+                                              rows[i].check, &flagged),
+                         rows[i].expected);
+        assert_int_equal(flagged, rows[i].flagged);
+    }
+}
+
+/* A flag that stands already is not taken back by a report that is true. */
+static void
+test_a_flag_stays(void **state)
+{
+    bool flagged = true;
+
+    (void)state;
+    (void)settlement_clip_talk(1, DW_START_MS, DW_START_MS, ZR_DURATION_CLIP, &flagged);
+    assert_true(flagged);
+}
+
+/* ---- overdraft --------------------------------------------------------------------------- */
+
+/* M5, I11: the policy's number, else concurrency x the dearest rate; never less than this one. */
+static void
+test_the_overdraft(void **state)
+{
+    static const struct {
+        int32_t policy_cents;
+        uint16_t concurrency;
+        int64_t rate_max_cents;
+        int64_t rate_cents;
+        int64_t expected;
+    } rows[] = {
+        {-1, 1, 2000, 2000, 2000}, {-1, 3, 2000, 1400, 6000}, {-1, 3, 1000, 2000, 6000},
+        {-1, 10, 0, 0, 0},         {0, 3, 2000, 2000, 0},     {1500, 3, 2000, 2000, 1500},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct policy_row policy = {.overdraft_cents = rows[i].policy_cents};
+        const struct contractor_row contractor = {.max_concurrency = rows[i].concurrency};
+        const struct wallet_row wallet = {.rate_max_cents = rows[i].rate_max_cents};
+
+        assert_int_equal(
+            settlement_overdraft_cents(&policy, &contractor, &wallet, rows[i].rate_cents),
+            rows[i].expected);
+    }
+}
+
+/* ---- contradictions (E46) ---------------------------------------------------------------- */
+
+enum { SHORT = QUALIFY - 1, LONG = QUALIFY };
+
+/* The settlement that the new facts alone would give; it contradicts when it is not the stored. */
+static void
+test_what_a_repeated_end_would_give(void **state)
+{
+    static const struct {
+        uint8_t stored;
+        uint32_t talk_ms;
+        bool voicemail;
+        uint8_t expected;
+    } rows[] = {
+        {ZR_SETTLEMENT_CHARGED, LONG, false, ZR_SETTLEMENT_CHARGED},
+        {ZR_SETTLEMENT_CHARGED, SHORT, false, ZR_SETTLEMENT_FREE_SHORT},
+        {ZR_SETTLEMENT_CHARGED, LONG, true, ZR_SETTLEMENT_FREE_VOICEMAIL},
+        {ZR_SETTLEMENT_FREE_DUPLICATE, LONG, false, ZR_SETTLEMENT_FREE_DUPLICATE},
+        {ZR_SETTLEMENT_FREE_DUPLICATE, SHORT, false, ZR_SETTLEMENT_FREE_SHORT},
+        {ZR_SETTLEMENT_FREE_DUPLICATE, SHORT, true, ZR_SETTLEMENT_FREE_VOICEMAIL},
+        {ZR_SETTLEMENT_FREE_CALL_ALREADY_CHARGED, LONG, false,
+         ZR_SETTLEMENT_FREE_CALL_ALREADY_CHARGED},
+        {ZR_SETTLEMENT_FREE_CALL_ALREADY_CHARGED, SHORT, false, ZR_SETTLEMENT_FREE_SHORT},
+        {ZR_SETTLEMENT_FREE_UNSCREENED, LONG, false, ZR_SETTLEMENT_FREE_UNSCREENED},
+        {ZR_SETTLEMENT_FREE_UNSCREENED, SHORT, false, ZR_SETTLEMENT_FREE_SHORT},
+        {ZR_SETTLEMENT_FREE_SHORT, SHORT, false, ZR_SETTLEMENT_FREE_SHORT},
+        {ZR_SETTLEMENT_FREE_SHORT, LONG, false, ZR_SETTLEMENT_CHARGED},
+        {ZR_SETTLEMENT_FREE_SHORT, SHORT, true, ZR_SETTLEMENT_FREE_VOICEMAIL},
+        {ZR_SETTLEMENT_FREE_VOICEMAIL, SHORT, true, ZR_SETTLEMENT_FREE_VOICEMAIL},
+        {ZR_SETTLEMENT_FREE_VOICEMAIL, LONG, true, ZR_SETTLEMENT_FREE_VOICEMAIL},
+        {ZR_SETTLEMENT_FREE_VOICEMAIL, LONG, false, ZR_SETTLEMENT_CHARGED},
+        {ZR_SETTLEMENT_CREDITED, SHORT, true, ZR_SETTLEMENT_CREDITED},
+        {ZR_SETTLEMENT_CREDITED, LONG, false, ZR_SETTLEMENT_CHARGED},
+        {ZR_SETTLEMENT_OPEN, LONG, false, ZR_SETTLEMENT_OPEN},
+        {ZR_SETTLEMENT_FREE_MISMATCH, LONG, true, ZR_SETTLEMENT_FREE_MISMATCH},
+        {ZR_SETTLEMENT_STALE_VOID, SHORT, false, ZR_SETTLEMENT_STALE_VOID},
+        {ZR_SETTLEMENT_NONE, SHORT, true, ZR_SETTLEMENT_NONE},
+        {0, LONG, false, 0}, /* No value: a row of a later build. */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct call_leg_row leg = {.settlement = rows[i].stored, .qualify_ms = QUALIFY};
+
+        assert_int_equal(settlement_expected(&leg, rows[i].talk_ms, rows[i].voicemail),
+                         rows[i].expected);
+    }
+}
+
+/*
+ * M4 "Exactly once": the very END that closed the leg, sent again, contradicts nothing, also where
+ * the leg was settled by a QUALIFY before and that END said less or said voicemail.
+ */
+static void
+test_the_end_that_was_taken_does_not_contradict_itself(void **state)
+{
+    static const struct {
+        uint8_t stored;
+        uint8_t flags;
+        uint32_t talk_ms;
+        bool voicemail;
+    } rows[] = {
+        {ZR_SETTLEMENT_CHARGED, LEG_FLAGGED | LEG_SHORT_END, SHORT, false},
+        {ZR_SETTLEMENT_FREE_DUPLICATE, LEG_FLAGGED | LEG_SHORT_END, SHORT, false},
+        {ZR_SETTLEMENT_FREE_DUPLICATE, LEG_VOICEMAIL, LONG, true},
+        {ZR_SETTLEMENT_FREE_UNSCREENED, LEG_VOICEMAIL | LEG_SHORT_END, SHORT, true},
+        {ZR_SETTLEMENT_CREDITED, LEG_VOICEMAIL | LEG_SHORT_END, SHORT, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct call_leg_row leg = {
+            .settlement = rows[i].stored, .flags = rows[i].flags, .qualify_ms = QUALIFY};
+
+        assert_int_equal(settlement_expected(&leg, rows[i].talk_ms, rows[i].voicemail),
+                         rows[i].stored);
+    }
+}
+
+/* ---- the negative space ----------------------------------------------------------------- */
+
+/* FREE_* is final and never re-opened (I9), and only a charge can be credited. */
+static void
+test_a_settled_leg_is_not_settled_again(void **state)
+{
+    struct domain_world *world = *state;
+    const struct command command = {.seq = 1, .time_ms = DW_START_MS};
+    const struct zr_id call_ref = dw_id(world);
+    struct call_row call = {.zip = DW_ZIP, .category = DW_CATEGORY};
+    struct call_leg_row leg = {.settlement = ZR_SETTLEMENT_FREE_SHORT, .contractor = 1};
+
+    expect_assert_failure(settlement_apply(&world->state, &command, &call_ref, &call, &leg));
+    expect_assert_failure(settlement_credit(&world->state, &command, &call_ref, &call, &leg));
+    leg.settlement = ZR_SETTLEMENT_OPEN;
+    leg.hold_cents = 1; /* A hold that the wallet does not know. */
+    expect_assert_failure(settlement_apply(&world->state, &command, &call_ref, &call, &leg));
+    leg.hold_cents = 0;
+    leg.rate_cents = 1; /* A charge to nobody. */
+    expect_assert_failure(settlement_apply(&world->state, &command, &call_ref, &call, &leg));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_first_rule_that_makes_it_free_names_it),
+        cmocka_unit_test(test_the_threshold_is_an_integer_compare),
+        cmocka_unit_test(test_talk_beyond_the_tickets_age),
+        cmocka_unit_test(test_a_flag_stays),
+        cmocka_unit_test(test_the_overdraft),
+        cmocka_unit_test(test_what_a_repeated_end_would_give),
+        cmocka_unit_test(test_the_end_that_was_taken_does_not_contradict_itself),
+        DW_TEST(test_a_settled_leg_is_not_settled_again),
+    };
+
+    return cmocka_run_group_tests(tests, dw_group_setup, dw_group_teardown);
+}
