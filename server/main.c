@@ -43,6 +43,9 @@ static const struct argp_option options[] = {
     {0},
 };
 
+/* argp ends the program itself on wrong usage, before there is a second thread. */
+// NOLINTBEGIN(concurrency-mt-unsafe)
+
 /* A setting from the command line; a wrong one ends the program with usage. */
 static void
 set(struct argp_state *state, struct arguments *arguments, const char *name, const char *value)
@@ -153,3 +156,4 @@ main(int argc, char **argv)
              arguments.command);
     return EXIT_USAGE;
 }
+// NOLINTEND(concurrency-mt-unsafe)

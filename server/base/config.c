@@ -154,32 +154,79 @@ config_set(struct config *config, const char *name, const char *value)
     return STATUS_INVALID;
 }
 
-/* inih's handler: 0 stops at this line. */
+/* One file being read. inih goes on behind an error, which would mix the line of one with the
+ * text of another: so the reader ends the file there. */
+struct reading {
+    struct config *config;
+    FILE *file;
+    int line;       /* Of the file, from 1. */
+    int wrong_line; /* Where config->error is about; 0 = nowhere yet. */
+};
+
+/* inih's reader. It would take an indented line as more of the value before, and cut a long line
+ * in two: the first is unindented here, the second refused. */
+static char *
+read_line(char *line, int line_bytes, void *stream)
+{
+    char whole[2 * CONFIG_TEXT_BYTES_MAX];
+    struct reading *reading = stream;
+    const char *start = whole;
+
+    if (reading->wrong_line != 0 || fgets(whole, sizeof whole, reading->file) == NULL) {
+        return NULL;
+    }
+    reading->line++;
+    start += strspn(whole, " \t");
+    if (strlen(start) >= (size_t)line_bytes) {
+        (void)snprintf(reading->config->error, sizeof reading->config->error,
+                       "line longer than %d bytes: give it as name=value on the command line",
+                       line_bytes - 1);
+        reading->wrong_line = reading->line;
+        return NULL;
+    }
+    memcpy(line, start, strlen(start) + 1);
+    return line;
+}
+
+/* inih's handler: 0 is an error in this line. */
 static int
 on_line(void *user, const char *section, const char *name, const char *value)
 {
+    struct reading *reading = user;
+
     (void)section;
-    return config_set(user, name, value) == STATUS_OK ? 1 : 0;
+    if (config_set(reading->config, name, value) == STATUS_OK) {
+        return 1;
+    }
+    reading->wrong_line = reading->line;
+    return 0;
 }
 
 enum status
 config_read(struct config *config, const char *path)
 {
+    struct reading reading = {.config = config, .file = fopen(path, "re")};
     char why[CONFIG_ERROR_BYTES_MAX];
     int line;
 
+    if (reading.file == NULL) {
+        (void)snprintf(config->error, sizeof config->error, "%.120s: cannot be read", path);
+        return STATUS_INVALID;
+    }
     config->error[0] = '\0';
-    line = ini_parse(path, on_line, config);
-    if (line == 0) {
+    line = ini_parse_stream(read_line, &reading, on_line, &reading);
+    (void)fclose(reading.file);
+    if (line == 0 && reading.wrong_line == 0) {
         return STATUS_OK;
     }
+    /* An error of inih's own, a line without `=`, has no text from us. */
     memcpy(why, config->error, sizeof why);
-    if (line < 0) {
-        (void)snprintf(config->error, sizeof config->error, "%.120s: cannot be read", path);
+    if (line != 0 && line != reading.wrong_line) {
+        (void)snprintf(why, sizeof why, "want name = value");
     } else {
-        (void)snprintf(config->error, sizeof config->error, "%.80s:%d: %.120s", path, line,
-                       why[0] == '\0' ? "want name = value" : why);
+        line = reading.wrong_line;
     }
+    (void)snprintf(config->error, sizeof config->error, "%.80s:%d: %.120s", path, line, why);
     return STATUS_INVALID;
 }
 

@@ -35,34 +35,46 @@ fold_and_commit(const struct recover *recover)
     return status;
 }
 
+/* The images of one journal row, into the tail; folded first when it is full. */
+static enum status
+tail_restore(const struct recover *recover, uint64_t seq)
+{
+    struct journal_entry entry;
+
+    if (tail_room(recover->tail) < STATE_IMAGES_MAX) {
+        const enum status status = fold_and_commit(recover);
+
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    if (!journal_read(recover->view, seq, &entry)) {
+        log_line(LOG_LEVEL_ERROR, "journal_hole", "seq=%llu do=\"restore a backup\"",
+                 (unsigned long long)seq);
+        return STATUS_CORRUPT;
+    }
+    return journal_restore_images(recover->tail, seq, &entry) ? STATUS_OK : STATUS_CORRUPT;
+}
+
 /* Images of every row since the oldest unfolded touch, in order, into their tables. */
 static enum status
 tail_rebuild(const struct recover *recover)
 {
-    struct executor *executor = recover->executor;
-    struct journal_entry entry;
+    const struct store_head head = recover->executor->head;
     enum status status = STATUS_OK;
 
-    for (uint64_t seq = executor->head.fold_seq + 1; seq <= executor->head.commit_seq; seq++) {
-        if (!journal_read(recover->view, seq, &entry)) {
-            log_line(LOG_LEVEL_ERROR, "journal_hole", "seq=%llu do=\"restore a backup\"",
-                     (unsigned long long)seq);
-            return STATUS_CORRUPT;
-        }
-        if (tail_room(recover->tail) < STATE_IMAGES_MAX) {
-            status = fold_and_commit(recover);
-            if (status != STATUS_OK) {
-                return status;
-            }
-            CHECK(journal_read(recover->view, seq, &entry));
-        }
-        if (!journal_restore_images(recover->tail, seq, &entry)) {
-            return STATUS_CORRUPT;
+    for (uint64_t seq = head.fold_seq + 1; seq <= head.commit_seq && status == STATUS_OK; seq++) {
+        status = tail_restore(recover, seq);
+    }
+    while (status == STATUS_OK) {
+        const bool folded = tail_count(recover->tail) == 0;
+
+        /* Once more when nothing is left: the boot is counted by a commit of its own. */
+        status = fold_and_commit(recover);
+        if (folded) {
+            break;
         }
     }
-    do {
-        status = fold_and_commit(recover);
-    } while (status == STATUS_OK && tail_count(recover->tail) > 0);
     return status;
 }
 

@@ -209,5 +209,9 @@ call_get(struct state *state, const struct command *command,
         reply->tenant = call.row.tenant;
         return ZR_STATUS_OK;
     }
-    return reply->legs_count > 0 ? ZR_STATUS_OK : ZR_STATUS_NOT_FOUND;
+    if (reply->legs_count == 0) {
+        *reply = (struct zr_call_get_reply){0}; /* Not even that there is such a call (R69). */
+        return ZR_STATUS_NOT_FOUND;
+    }
+    return ZR_STATUS_OK;
 }

@@ -222,9 +222,6 @@ category_judge(struct state *state, const struct zr_category_put_request *reques
     if (*category == 0) {
         *category = named != 0 ? named : category_find_free(state);
     }
-    if (*category == 0) {
-        return ZR_STATUS_LIMIT;
-    }
     if (!category_zips_exist(state, request)) {
         return ZR_STATUS_UNKNOWN_ZIP;
     }
@@ -234,7 +231,7 @@ category_judge(struct state *state, const struct zr_category_put_request *reques
     if (row->version != request->expected_version || (named != 0 && named != *category)) {
         return ZR_STATUS_VERSION_CONFLICT;
     }
-    return ZR_STATUS_OK;
+    return *category != 0 ? ZR_STATUS_OK : ZR_STATUS_LIMIT;
 }
 
 static void
@@ -243,7 +240,9 @@ category_write(struct state *state, const struct zr_category_put_request *reques
 {
     row->rate_cents = request->rate_cents;
     row->offered = request->offered;
-    row->everywhere = request->zips_action == ZR_ZIPS_EVERYWHERE;
+    /* ADD takes nothing away: what is offered everywhere stays so. */
+    row->everywhere = request->zips_action == ZR_ZIPS_EVERYWHERE ||
+                      (request->zips_action == ZR_ZIPS_ADD && row->everywhere);
     row->version++;
     memcpy(row->name, request->name, sizeof row->name);
     if (request->zips_action == ZR_ZIPS_ONLY) {

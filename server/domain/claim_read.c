@@ -40,40 +40,47 @@ claim_to_wire(struct state *state, struct zr_claim_row *row, uint64_t claim_id,
     row->rate_cents = pricing_rate_cents(&policy, category.rate_cents, row->rank);
 }
 
+/* The claim behind `after` in the list that was asked for; 0 = the end. */
+static uint64_t
+list_next(struct state *state, uint32_t contractor, uint64_t after)
+{
+    if (contractor != 0) {
+        return state_claim_next(state, contractor, after);
+    }
+    return after < state_counter_now(state, COUNTER_CLAIM_SEQ) ? after + 1 : 0;
+}
+
+/* One contractor's claims for those who may act for it; all of them for ADMIN and AUDITOR. */
+static bool
+list_is_allowed(struct state *state, const struct command *command, uint32_t contractor)
+{
+    struct contractor_row row;
+
+    if (contractor == 0) {
+        return command->role == ZR_ROLE_ADMIN || command->role == ZR_ROLE_AUDITOR;
+    }
+    return state_contractor_get(state, contractor, &row) && command_owns(command, contractor, &row);
+}
+
 uint16_t
 claim_list(struct state *state, const struct command *command,
            const struct zr_claims_list_request *request, struct zr_claims_list_reply *reply)
 {
     enum { PAGE = sizeof reply->claims / sizeof reply->claims[0], SCAN_MAX = 1024 };
-    const bool all = command->role == ZR_ROLE_ADMIN || command->role == ZR_ROLE_AUDITOR;
-    struct contractor_row contractor;
-    struct claim_row claim;
     uint64_t claim_id = request->after;
-    uint64_t last = state_counter_now(state, COUNTER_CLAIM_SEQ);
+    struct claim_row claim;
 
-    if (request->contractor == 0 ? !all
-                                 : !state_contractor_get(state, request->contractor, &contractor) ||
-                                       !command_owns(command, request->contractor, &contractor)) {
+    if (!list_is_allowed(state, command, request->contractor)) {
         return ZR_STATUS_NOT_FOUND;
     }
-    reply->claims_count = 0;
-    reply->next = 0;
     /* A page may come short: a long run of ended claims must not hold up the worker. */
-    for (int scanned = 0; scanned < SCAN_MAX; scanned++) {
-        if (request->contractor != 0) {
-            claim_id = state_claim_next(state, request->contractor, claim_id);
-        } else {
-            claim_id = claim_id < last ? claim_id + 1 : 0;
-        }
+    for (int scanned = 0; scanned < SCAN_MAX && reply->claims_count < PAGE; scanned++) {
+        claim_id = list_next(state, request->contractor, claim_id);
         if (claim_id == 0) {
             return ZR_STATUS_OK;
         }
-        if (!state_claim_get(state, claim_id, &claim) || (claim.ended_ms != 0 && !request->ended)) {
-            continue;
-        }
-        claim_to_wire(state, &reply->claims[reply->claims_count++], claim_id, &claim);
-        if (reply->claims_count == PAGE) {
-            break;
+        if (state_claim_get(state, claim_id, &claim) && (claim.ended_ms == 0 || request->ended)) {
+            claim_to_wire(state, &reply->claims[reply->claims_count++], claim_id, &claim);
         }
     }
     reply->next = claim_id;

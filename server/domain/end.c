@@ -60,6 +60,7 @@ end_leg(struct state *state, const struct command *command, const struct zr_end_
                                    policy.duration_check, &flagged);
     if (leg->settlement != ZR_SETTLEMENT_OPEN && talk_ms < leg->qualify_ms) {
         flagged = true; /* QUALIFY, then a shorter END: the charge stays (M4). */
+        leg->flags |= LEG_SHORT_END;
     }
     leg->talk_ms = talk_ms > leg->talk_ms ? talk_ms : leg->talk_ms; /* Largest of the reports. */
     leg->flags |= flagged ? LEG_FLAGGED : 0;
@@ -125,13 +126,14 @@ end_without_index(struct ending *ending)
     return ZR_STATUS_OK;
 }
 
-/* The leg with that attempt number, or NULL. */
+/* The newest leg with that attempt number, or NULL. A call that was routed anew counts its
+ * attempts anew, so an older leg may have the same one. */
 static struct call_leg_row *
 leg_find_index(struct call_row *row, uint8_t index)
 {
-    for (uint8_t i = 0; i < row->legs_count; i++) {
-        if (row->legs[i].index == index) {
-            return &row->legs[i];
+    for (uint8_t i = row->legs_count; i > 0; i--) {
+        if (row->legs[i - 1].index == index) {
+            return &row->legs[i - 1];
         }
     }
     return NULL;

@@ -190,8 +190,10 @@ ledger_topup_apply(struct state *state, const struct command *command,
         return command_invalid(effects, &zr_topup_request_shape, "amount_cents");
     }
     if (state_provider_ref_get(state, request->provider_ref, &transfer_id)) {
-        effects->duplicate = true;
-        return topup_repeated(state, request, transfer_id, reply);
+        const uint16_t status = topup_repeated(state, request, transfer_id, reply);
+
+        effects->duplicate = status == ZR_STATUS_OK;
+        return status;
     }
     if (!state_contractor_get(state, request->contractor, &contractor)) {
         return ZR_STATUS_NOT_FOUND;
@@ -246,10 +248,16 @@ ledger_wallet_get(struct state *state, const struct command *command,
     return ZR_STATUS_OK;
 }
 
+static bool
+account_is_wallets(uint8_t account)
+{
+    return account == ZR_ACCOUNT_MAIN || account == ZR_ACCOUNT_CREDIT;
+}
+
 static void
 posting_to_wire(struct zr_ledger_row *row, uint64_t transfer_id, const struct posting_row *posting)
 {
-    const bool debited = posting->debit == ZR_ACCOUNT_MAIN || posting->debit == ZR_ACCOUNT_CREDIT;
+    const bool debited = account_is_wallets(posting->debit);
 
     *row = (struct zr_ledger_row){
         .transfer_id = transfer_id,
@@ -278,16 +286,25 @@ ledger_list(struct state *state, const struct command *command,
     }
     state_wallet_get(state, request->contractor, &wallet);
     transfer = wallet.last_transfer;
-    if (request->before != 0 && state_posting_get(state, request->before, &posting) &&
-        posting.contractor == request->contractor) {
+    if (request->before != 0) {
+        if (!state_posting_get(state, request->before, &posting) ||
+            posting.contractor != request->contractor) {
+            return ZR_STATUS_NOT_FOUND; /* No page ended there: not a cursor of this ledger. */
+        }
         transfer = posting.previous;
     }
     reply->entries_count = 0;
     while (transfer != 0 && reply->entries_count < PAGE &&
            state_posting_get(state, transfer, &posting)) {
-        posting_to_wire(&reply->entries[reply->entries_count++], transfer, &posting);
+        /* What was written off moved no account of the wallet: its rows add up without it. */
+        if (account_is_wallets(posting.debit) || account_is_wallets(posting.credit)) {
+            posting_to_wire(&reply->entries[reply->entries_count++], transfer, &posting);
+        }
+        reply->next = transfer;
         transfer = posting.previous;
     }
-    reply->next = transfer == 0 ? 0 : reply->entries[reply->entries_count - 1].transfer_id;
+    if (transfer == 0) {
+        reply->next = 0;
+    }
     return ZR_STATUS_OK;
 }

@@ -183,7 +183,9 @@ settlement_credit(struct state *state, const struct command *command, const stru
 uint8_t
 settlement_expected(const struct call_leg_row *leg, uint32_t talk_ms, bool voicemail)
 {
-    const bool talked = talk_ms >= leg->qualify_ms;
+    /* What the END that closed the leg said, it may say again: it was taken as no reason. */
+    const bool talked = talk_ms >= leg->qualify_ms || (leg->flags & LEG_SHORT_END) != 0;
+    const bool machine = voicemail && (leg->flags & LEG_VOICEMAIL) == 0;
 
     switch ((enum zr_settlement)leg->settlement) {
     case ZR_SETTLEMENT_CHARGED:
@@ -191,12 +193,12 @@ settlement_expected(const struct call_leg_row *leg, uint32_t talk_ms, bool voice
     case ZR_SETTLEMENT_FREE_CALL_ALREADY_CHARGED:
     case ZR_SETTLEMENT_FREE_UNSCREENED:
         /* These say "talked long enough, and then ..."; the rest of it is not in the new facts. */
-        if (voicemail) {
+        if (machine) {
             return ZR_SETTLEMENT_FREE_VOICEMAIL;
         }
         return talked ? leg->settlement : (uint8_t)ZR_SETTLEMENT_FREE_SHORT;
     case ZR_SETTLEMENT_FREE_SHORT:
-        if (voicemail) {
+        if (machine) {
             return ZR_SETTLEMENT_FREE_VOICEMAIL;
         }
         return talked ? (uint8_t)ZR_SETTLEMENT_CHARGED : leg->settlement;

@@ -196,6 +196,7 @@ struct call_leg_row {
 };
 _Static_assert(sizeof(struct call_leg_row) == 88, "stored layout");
 
+/* SHORT_END: settled by its QUALIFY, then closed by an END that alone would not have charged. */
 enum { LEG_FLAGGED = 1, LEG_VOICEMAIL = 2, LEG_SHORT_END = 4 };
 
 struct call_row {

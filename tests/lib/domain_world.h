@@ -66,6 +66,7 @@ struct domain_world {
     /* What the last command gave. */
     union zr_any_message reply;
     struct effects effects;
+    bool made_money; /* The test made wallets from nothing: no I10 to prove. */
 };
 
 /* cmocka group fixtures: open and remove the store. *state becomes the world. */
