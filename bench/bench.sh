@@ -59,12 +59,12 @@ for ((round = 1; round <= rounds; round++)); do
     done
 done
 # Calls that only ring: the server remembers a million of them, so one short round must do.
-long=$duration
-duration=${HOLD_DURATION:-2s}
+long="$warmup $duration"
+warmup=500ms duration=${HOLD_DURATION:-1s}
 for depth in 1 16; do
     measure "hold-64x$depth" 1 --op route --hold 1 -c 64 -P "$depth" "${slots[@]}"
 done
-duration=$long
+read -r warmup duration <<<"$long"
 for ((round = 1; round <= rounds; round++)); do
     measure connect-64x1 "$round" --op connect -c 64 -P 1 "${slots[@]}"
 done

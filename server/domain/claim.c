@@ -163,7 +163,11 @@ claim_write(struct state *state, const struct command *command, uint32_t contrac
     slot_check(&slot);
     state_slot_put(state, result->zip, result->category, &slot);
     result_fill(state, result, &slot, index);
-    wallet_widen_rates(state, contractor, result->rate_cents);
+    if (added > 0) {
+        wallet_widen_rates(state, contractor, result->rate_cents);
+    } else {
+        claim_recount_rates(state, contractor); /* The backup's rate is gone with its rank. */
+    }
     return added;
 }
 

@@ -40,6 +40,10 @@ uint16_t claim_list(struct state *state, const struct command *command,
 uint16_t claim_slot_get(struct state *state, const struct command *command,
                         const struct zr_slot_get_request *request, struct zr_slot_get_reply *reply);
 
+/* After a claim of the contractor ended or changed rank: the wallet's dearest and cheapest rate
+ * from all that he still holds. Puts the wallet. */
+void claim_recount_rates(struct state *state, uint32_t contractor);
+
 /* True when the category is offered in that claimable ZIP (R8, E29). */
 bool claim_is_offered(struct state *state, uint32_t zip, uint16_t category,
                       struct category_row *row);

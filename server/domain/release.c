@@ -38,9 +38,8 @@ claim_rate_cents(struct state *state, uint64_t claim_id, const struct claim_row 
     return pricing_rate_cents(&policy, category.rate_cents, slot_rank(&slot, index));
 }
 
-/* After a claim ended or changed rank: look at all that the contractor still has. */
-static void
-wallet_recount_rates(struct state *state, uint32_t contractor)
+void
+claim_recount_rates(struct state *state, uint32_t contractor)
 {
     struct wallet_row wallet;
     struct claim_row claim;
@@ -165,9 +164,9 @@ claim_release_apply(struct state *state, const struct command *command,
     CHECK(contractor.claims > 0);
     contractor.claims--;
     state_contractor_put(state, claim.contractor, &contractor);
-    wallet_recount_rates(state, claim.contractor);
+    claim_recount_rates(state, claim.contractor);
     if (heir != 0) {
-        wallet_recount_rates(state, heir);
+        claim_recount_rates(state, heir);
     }
     return ZR_STATUS_OK;
 }

@@ -177,7 +177,8 @@ deciding_begin(struct service *service, struct deciding *deciding, const struct 
         .tenant = request->session->tenant,
         .zip = route->zips[0],
         .category = route->category,
-        .caller_hash = caller_hash(service, route),
+        /* A query's ticket settles nothing, so it needs no caller to find duplicates by. */
+        .caller_hash = call == NULL ? 0 : caller_hash(service, route),
         .screened = route_screening(request, route, call),
         .revision = known ? (uint8_t)(call->revision + 1) : 0,
     };

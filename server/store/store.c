@@ -10,9 +10,13 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <xxhash.h>
 
 enum { CHECKSUM_BYTES = 8, ROW_BYTES_MAX = 32768 };
+
+/* A disk with less than this may have cut a write of ours short. */
+#define DISK_FULL_BYTES (UINT64_C(16) << 20)
 
 enum status
 status_from_lmdb(int rc)
@@ -96,6 +100,44 @@ head_put(struct store_view *view, struct store_head *head)
               (struct store_value){(const uint8_t *)head, sizeof *head});
 }
 
+static bool
+disk_is_full(const struct store *store)
+{
+    struct statvfs disk;
+
+    return fstatvfs(store->lock_fd, &disk) == 0 &&
+           (uint64_t)disk.f_bavail * disk.f_frsize < DISK_FULL_BYTES;
+}
+
+/* LMDB trusts itself no more: the write of the meta page failed, and what stands there, nobody
+ * knows (pitfalls.md 31). */
+static bool
+environment_is_dead(const struct store *store)
+{
+    MDB_txn *txn = NULL;
+    const int rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+
+    if (rc == MDB_SUCCESS) {
+        mdb_txn_abort(txn);
+    }
+    return rc != MDB_SUCCESS;
+}
+
+/*
+ * Did a failed commit surely not happen? A full map comes before the first write. A write that
+ * found the disk full, which LMDB tells as ENOSPC, or as EIO when the write was cut short
+ * (pitfalls.md 29), is a data page that nothing points at yet, as long as it was not the meta page.
+ * Whatever else failed, a sync above all, is never tried again (P16).
+ */
+static enum status
+commit_failure(const struct store *store, int rc)
+{
+    const bool full = rc == MDB_MAP_FULL || rc == MDB_TXN_FULL || rc == ENOSPC ||
+                      (rc == EIO && disk_is_full(store));
+
+    return full && !environment_is_dead(store) ? STATUS_NO_SPACE : STATUS_IO;
+}
+
 enum status
 store_commit(struct store_view *view, struct store_head *head)
 {
@@ -112,8 +154,7 @@ store_commit(struct store_view *view, struct store_head *head)
     view->txn = NULL;
     if (rc != MDB_SUCCESS) {
         log_line(LOG_LEVEL_ERROR, "commit_failed", "error=\"%s\"", mdb_strerror(rc));
-        /* Only these two are known to come before the first write to the file. */
-        return rc == MDB_MAP_FULL || rc == MDB_TXN_FULL ? STATUS_NO_SPACE : STATUS_IO;
+        return commit_failure(view->store, rc);
     }
     view->store->head = *head;
     return STATUS_OK;
@@ -190,8 +231,8 @@ row_checksum(enum store_table table, const MDB_val *key, const void *row, size_t
 static bool
 checksum_is_judged(const struct store_view *view, enum store_table table)
 {
-    return view->writable || table == TABLE_WALLET || table == TABLE_POSTING ||
-           table == TABLE_ACCOUNT || table == TABLE_CALL;
+    return view->writable || table == TABLE_META || table == TABLE_WALLET ||
+           table == TABLE_POSTING || table == TABLE_ACCOUNT || table == TABLE_CALL;
 }
 
 /* Split a stored value into row and checksum; a wrong one sticks as CORRUPT. */
@@ -369,7 +410,11 @@ uint64_t
 store_count(struct store_view *view, enum store_table table)
 {
     MDB_stat stats;
+    const int rc = mdb_stat(view_txn(view), view->store->dbi[table], &stats);
 
-    CHECK(mdb_stat(view_txn(view), view->store->dbi[table], &stats) == MDB_SUCCESS);
+    if (rc != MDB_SUCCESS) {
+        view_fail(view, status_from_lmdb(rc));
+        return 0;
+    }
     return stats.ms_entries;
 }

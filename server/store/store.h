@@ -108,7 +108,7 @@ void store_read_end(struct store_view *view);
 void store_read_close(struct store_view *view);
 
 /* False when there is no such row. In the writer every checksum is judged; in snapshots those
- * of money tables. */
+ * of money tables and of META. */
 bool store_get(struct store_view *view, enum store_table table, const void *key, size_t key_bytes,
                struct store_value *value);
 void store_put(struct store_view *view, enum store_table table, const void *key, size_t key_bytes,
@@ -129,7 +129,7 @@ bool store_seek(struct store_view *view, enum store_table table, struct store_va
 typedef bool (*store_each_fn)(void *context, struct store_value key, struct store_value row);
 void store_scan(struct store_view *view, enum store_table table, store_each_fn each, void *context);
 
-/* Rows in a table. */
+/* Rows in a table; 0 when the view has failed. */
 uint64_t store_count(struct store_view *view, enum store_table table);
 
 /* Name and kind of a table. */

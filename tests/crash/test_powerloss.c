@@ -53,10 +53,13 @@ enum {
     PATH_BYTES = 160,
 };
 
+/* What is under way at a cut. */
+enum moment { MOMENT_DATA, MOMENT_SYNC, MOMENT_META, MOMENT_ANY, MOMENTS };
+
 struct tally {
     uint64_t images;
     uint64_t verdicts[VERDICTS];
-    uint64_t before_meta; /* Images cut with the data synced and the meta page not yet written. */
+    uint64_t moments[MOMENTS]; /* What was under way, of images. */
     uint64_t replayed;
 };
 
@@ -258,25 +261,46 @@ by_cut(const void *left, const void *right)
     return a->cut < b->cut ? -1 : a->cut > b->cut;
 }
 
+static enum moment
+moment_of(const struct image_log *log, size_t cut)
+{
+    if (image_record_is_durable(log, cut - 1)) {
+        return MOMENT_META;
+    }
+    switch (image_record_kind(log, cut - 1)) {
+    case RECORD_WRITE:
+        return MOMENT_DATA;
+    case RECORD_SYNC:
+        return MOMENT_SYNC;
+    case RECORD_TRUNCATE:
+    case RECORD_ACK:
+        break;
+    }
+    return MOMENT_ANY;
+}
+
 /*
- * Where and how the power goes. Most records are acknowledgements, at which nothing is under way:
- * four cuts in five are at writes and syncs. Images torn inside are all cut at a meta page.
+ * Where and how the power goes. Most records are acknowledgements and data writes, so the moment
+ * is drawn first, one of four, then a cut of it. Images torn inside are all of a meta page.
  */
 static struct image
 image_draw(struct run *run, const struct image_log *log, bool inside)
 {
     static const unsigned percents[] = {0, 10, 50, 90, 100};
-    const size_t records = image_log_counts(log).records;
-    const bool any = !inside && test_random_below(&run->random, 5) == 0;
+    const struct image_counts counts = image_log_counts(log);
+    enum moment moment = (enum moment)test_random_below(&run->random, MOMENTS);
     struct image image = {.percent = percents[test_random_below(&run->random, 5)],
                           .inside = inside};
-    bool wanted;
 
+    if (inside) {
+        moment = MOMENT_META;
+    } else if (counts.durable_writes == 0 || counts.syncs == 0) {
+        moment = MOMENT_ANY; /* The control has neither. */
+    }
     do {
-        image.cut = 1 + (size_t)test_random_below(&run->random, records);
-        wanted = any || image_record_kind(log, image.cut - 1) != RECORD_ACK;
-        wanted = wanted && (!inside || image_record_is_durable(log, image.cut - 1));
-    } while (!wanted || image_acks_before(log, image.cut) == 0);
+        image.cut = 1 + (size_t)test_random_below(&run->random, counts.records);
+    } while ((moment != MOMENT_ANY && moment_of(log, image.cut) != moment) ||
+             image_acks_before(log, image.cut) == 0);
     return image;
 }
 
@@ -307,7 +331,7 @@ images_judge(struct run *run, struct tally *tally, size_t count, bool inside)
         tally->images++;
         tally->verdicts[verdict]++;
         tally->replayed += replay && verdict == VERDICT_OK;
-        tally->before_meta += image_record_is_durable(log, images[i].cut - 1);
+        tally->moments[moment_of(log, images[i].cut)]++;
         if (verdict != VERDICT_OK && !(inside && verdict == VERDICT_DETECTED) &&
             run->shown++ < SHOWN_MAX) {
             show(run, &images[i], verdict);
@@ -325,8 +349,11 @@ tally_print(const char *what, const struct tally *tally)
         (void)printf(" %" PRIu64 " %s%s", tally->verdicts[i], verdict_name((enum verdict)i),
                      i + 1 < VERDICTS ? "," : "");
     }
-    (void)printf("; %" PRIu64 " cut at a meta page, %" PRIu64 " replayed from genesis\n",
-                 tally->before_meta, tally->replayed);
+    (void)printf("\n    cut in a data write %" PRIu64 ", in the sync %" PRIu64
+                 ", in the meta page's write %" PRIu64 ", between commits %" PRIu64
+                 "; replayed from genesis too: %" PRIu64 "\n",
+                 tally->moments[MOMENT_DATA], tally->moments[MOMENT_SYNC],
+                 tally->moments[MOMENT_META], tally->moments[MOMENT_ANY], tally->replayed);
 }
 
 static void

@@ -288,3 +288,76 @@ dw_policy(struct domain_world *world, const struct zr_policy *policy)
     put.policy[0] = *policy;
     assert_int_equal(dw_run(world, DW_ADMIN, ZR_OP_POLICY_PUT, &put), ZR_STATUS_OK);
 }
+
+/* ---- calls ------------------------------------------------------------------------------ */
+
+struct ticket
+dw_ticket(struct domain_world *world, const uint32_t *contractors, uint8_t count)
+{
+    static const uint32_t rates[TICKET_CANDIDATES_MAX] = {DW_RATE, DW_RATE_2, DW_RATE_3, DW_RATE_3};
+    const uint64_t life_ms =
+        ((uint64_t)policy_default.cascade_budget_s + TICKET_SLACK_S) * DW_SECOND_MS;
+    struct ticket ticket = {
+        .call_id = dw_id(world),
+        .call_ref = dw_id(world),
+        .issued_ms = world->now_ms,
+        .expires_ms = world->now_ms + life_ms,
+        .snapshot_seq = world->seq,
+        .caller_hash = 4711,
+        .tenant = DW_SWITCH_TENANT,
+        .zip = DW_ZIP,
+        .qualify_ms = policy_default.qualify_ms,
+        .category = DW_CATEGORY,
+        .ring_timeout_s = policy_default.ring_timeout_s,
+        .mode = count == 1 ? TICKET_STEP : TICKET_LIST,
+        .candidates_count = count,
+    };
+
+    CHECK(count <= TICKET_CANDIDATES_MAX);
+    for (uint8_t i = 0; i < count; i++) {
+        ticket.candidates[i].contractor = contractors[i];
+        ticket.candidates[i].rate_cents = rates[i];
+        ticket.candidates[i].rank = (uint8_t)(i + 1);
+    }
+    return ticket;
+}
+
+uint16_t
+dw_connect(struct domain_world *world, const struct ticket *ticket, uint8_t index)
+{
+    struct zr_connect_request request = {.index = index};
+
+    request.ticket_length = ticket_encode(request.ticket, ticket, &world->keys, world->mac);
+    return dw_run(world, DW_SWITCH, ZR_OP_CONNECT, &request);
+}
+
+uint16_t
+dw_qualify(struct domain_world *world, const struct ticket *ticket, uint32_t talk_ms)
+{
+    const struct zr_qualify_request request = {.call_id = ticket->call_id, .talk_ms = talk_ms};
+
+    return dw_run(world, DW_SWITCH, ZR_OP_QUALIFY, &request);
+}
+
+uint16_t
+dw_end(struct domain_world *world, const struct ticket *call, const struct ticket *ticket,
+       struct zr_end_request end)
+{
+    end.call_id = call->call_id;
+    end.who_hung_up = ZR_HUNG_UP_CALLER;
+    if (ticket != NULL) {
+        end.ticket_length = ticket_encode(end.ticket, ticket, &world->keys, world->mac);
+    }
+    return dw_run(world, DW_SWITCH, ZR_OP_END, &end);
+}
+
+struct call_row
+dw_call(struct domain_world *world, const struct ticket *ticket)
+{
+    struct call_row row = {0};
+    struct zr_id call_ref;
+
+    assert_true(state_call_find(&world->state, ticket->tenant, &ticket->call_id, &call_ref));
+    assert_true(state_call_get(&world->state, &call_ref, &row));
+    return row;
+}

@@ -105,4 +105,23 @@ const struct zr_claim_result *dw_claim(struct domain_world *world, uint32_t cont
 void dw_policy(struct domain_world *world, const struct zr_policy *policy);
 struct zr_policy dw_policy_default(void);
 
+/* ---- calls ------------------------------------------------------------------------------ */
+
+/*
+ * A ticket as a ROUTE of DW_SWITCH would sign it now: a new call in DW_ZIP, DW_CATEGORY, these
+ * contractors in ring order at ranks 1, 2 ..., default policy, caller 4711.
+ */
+struct ticket dw_ticket(struct domain_world *world, const uint32_t *contractors, uint8_t count);
+
+/* CONNECT of the attempt, answered now. */
+uint16_t dw_connect(struct domain_world *world, const struct ticket *ticket, uint8_t index);
+uint16_t dw_qualify(struct domain_world *world, const struct ticket *ticket, uint32_t talk_ms);
+
+/* END as the switch sends it; `end` holds the facts, call and ticket (NULL: none) are added. */
+uint16_t dw_end(struct domain_world *world, const struct ticket *call, const struct ticket *ticket,
+                struct zr_end_request end);
+
+/* The stored call. */
+struct call_row dw_call(struct domain_world *world, const struct ticket *ticket);
+
 #endif

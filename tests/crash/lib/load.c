@@ -313,7 +313,6 @@ static void
 ack_of_claim(struct load_ack *ack, const struct zr_claim_request *request,
              const struct zr_claim_reply *reply)
 {
-    ack->key = request->op_id;
     ack->contractor = request->contractor;
     ack->commit_seq = reply->commit_seq;
     ack->all_or_none = request->all_or_none;
@@ -334,7 +333,6 @@ static void
 ack_of_claim_state(struct load_ack *ack, const struct actor *actor,
                    const struct zr_claim_state_reply *reply)
 {
-    memcpy(&ack->key, &actor->request, sizeof ack->key); /* op_id is the first field of each. */
     ack->claim_id = actor->claim_id;
     ack->contractor = reply->contractor;
     ack->commit_seq = reply->commit_seq;
@@ -368,7 +366,9 @@ ack_fill(struct load_ack *ack, const struct actor *actor, const struct zr_comple
     const void *reply = completion->reply;
 
     CHECK(reply != NULL);
-    *ack = (struct load_ack){.op = completion->op, .status = (uint16_t)completion->result};
+    *ack = (struct load_ack){.op = completion->op,
+                             .status = (uint16_t)completion->result,
+                             .key = completion->key};
     switch (completion->op) {
     case ZR_OP_CLAIM:
         ack_of_claim(ack, &actor->request.claim_request, reply);

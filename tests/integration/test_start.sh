@@ -1,0 +1,2 @@
+#!/bin/sh
+# test_start.sh - starting, refusing to start, draining and reloading zipringd.
