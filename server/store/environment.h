@@ -29,6 +29,12 @@ void store_identity_make(struct store_identity *identity);
 /* Finish the table-opening transaction of a new database with its identity and first head. */
 MUST_USE enum status store_create_identity(struct store *store, MDB_txn *txn);
 
+/* CORRUPT: the file lacks pages that are in use. Before anything but the meta pages is read. */
+MUST_USE enum status store_judge_length(struct store *store, const char *folder);
+
+/* CORRUPT: the meta page is not of the commit that wrote store->head. After the head was read. */
+MUST_USE enum status store_judge_meta(struct store *store, const char *folder);
+
 /* Finish it in an existing one without a new transaction id. */
 void store_keep_tables(struct store *store, MDB_txn *txn);
 

@@ -146,93 +146,6 @@ tables_open(struct store *store, bool create)
     return store_create_identity(store, txn);
 }
 
-/* The head must be of the last transaction. */
-static enum status
-head_judge(struct store *store, const char *folder)
-{
-    MDB_envinfo info;
-
-    CHECK(mdb_env_info(store->env, &info) == MDB_SUCCESS);
-    if (info.me_last_txnid != store->head.txn_id) {
-        log_line(LOG_LEVEL_ERROR, "store_torn",
-                 "file=\"%s/" STORE_FILE "\" meta_txn=%zu head_txn=%llu error=\"the meta page is "
-                 "not of the last commit\" do=\"restore a backup\"",
-                 folder, info.me_last_txnid, (unsigned long long)store->head.txn_id);
-        return STATUS_CORRUPT;
-    }
-    return STATUS_OK;
-}
-
-/* How many pages from `first` on are in LMDB's list of free pages. */
-static enum status
-free_pages_count(struct store *store, size_t first, size_t *pages_count)
-{
-    MDB_cursor *cursor = NULL;
-    MDB_txn *txn = NULL;
-    MDB_val key;
-    MDB_val data;
-    int rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
-
-    if (rc != MDB_SUCCESS) {
-        return status_from_lmdb(rc);
-    }
-    *pages_count = 0;
-    rc = mdb_cursor_open(txn, 0, &cursor); /* Table 0 is that list: a count, then the pages. */
-    if (rc == MDB_SUCCESS) {
-        rc = mdb_cursor_get(cursor, &key, &data, MDB_FIRST);
-    }
-    while (rc == MDB_SUCCESS) {
-        const size_t words = data.mv_size / sizeof(size_t);
-        size_t page = 0;
-
-        for (size_t i = 0; i < words; i++) {
-            memcpy(&page, (const uint8_t *)data.mv_data + i * sizeof page, sizeof page);
-            *pages_count += i > 0 && page >= first;
-        }
-        rc = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
-    }
-    mdb_txn_abort(txn); /* Its cursor dies with it. */
-    return rc == MDB_NOTFOUND ? STATUS_OK : status_from_lmdb(rc);
-}
-
-/*
- * A file that is shorter than its last page was cut off, and reading it would be a SIGBUS; unless
- * what is missing is free: LMDB does not write a page at the end of the file that a transaction
- * took and gave back before its commit. The file is made long enough to look at the list, and
- * as short as it was again when it turns out to be cut off, so that the next start sees it too.
- */
-static enum status
-length_judge(struct store *store, const char *folder)
-{
-    char path[PATH_BYTES_MAX];
-    struct stat file;
-    MDB_envinfo info;
-    MDB_stat stats;
-    size_t wanted;
-    size_t there;
-    size_t free_pages = 0;
-
-    CHECK(snprintf(path, sizeof path, "%s/%s", folder, STORE_FILE) < (int)sizeof path);
-    CHECK(mdb_env_info(store->env, &info) == MDB_SUCCESS);
-    CHECK(mdb_env_stat(store->env, &stats) == MDB_SUCCESS);
-    if (stat(path, &file) != 0) {
-        return STATUS_IO;
-    }
-    wanted = info.me_last_pgno + 1;
-    there = (size_t)file.st_size / stats.ms_psize;
-    if (there >= wanted) {
-        return STATUS_OK;
-    }
-    if (truncate(path, (off_t)(wanted * stats.ms_psize)) == 0 &&
-        free_pages_count(store, there, &free_pages) == STATUS_OK && free_pages == wanted - there) {
-        return STATUS_OK;
-    }
-    (void)!truncate(path, file.st_size);
-    log_line(LOG_LEVEL_ERROR, "store_torn",
-             "file=\"%s\" error=\"shorter than its last page\" do=\"restore a backup\"", path);
-    return STATUS_CORRUPT;
-}
-
 static enum status
 identity_judge(struct store *store)
 {
@@ -254,7 +167,9 @@ identity_judge(struct store *store)
             status = STATUS_OK;
         }
     }
-    if (status != STATUS_OK) {
+    if (view.failure != STATUS_OK) {
+        status = view.failure; /* Ours, but damaged. */
+    } else if (status != STATUS_OK) {
         log_line(LOG_LEVEL_ERROR, "store_foreign",
                  "schema=%u known=%d do=\"foreign, newer or unfinished: use the zipringd that made "
                  "it, or `zipringd init` a new folder\"",
@@ -319,7 +234,7 @@ store_open(struct store **store, const struct store_options *options)
         status = environment_open(opened, options);
     }
     if (status == STATUS_OK && !options->create) {
-        status = length_judge(opened, options->folder);
+        status = store_judge_length(opened, options->folder);
     }
     if (status == STATUS_OK) {
         status = tables_open(opened, options->create);
@@ -328,7 +243,7 @@ store_open(struct store **store, const struct store_options *options)
         status = identity_judge(opened);
     }
     if (status == STATUS_OK) {
-        status = head_judge(opened, options->folder);
+        status = store_judge_meta(opened, options->folder);
     }
     if (status != STATUS_OK) {
         store_close(opened);

@@ -67,8 +67,9 @@ row_copy(struct state *state, const struct store_value *value, void *row, size_t
     return true;
 }
 
-static bool
-number_get(struct state *state, enum store_table table, uint64_t key, void *row, size_t row_bytes)
+bool
+state_number_get(struct state *state, enum store_table table, uint64_t key, void *row,
+                 size_t row_bytes)
 {
     struct store_value value;
 
@@ -76,9 +77,9 @@ number_get(struct state *state, enum store_table table, uint64_t key, void *row,
            row_copy(state, &value, row, row_bytes);
 }
 
-static void
-number_put(struct state *state, enum store_table table, uint64_t key, const void *row,
-           size_t row_bytes)
+void
+state_number_put(struct state *state, enum store_table table, uint64_t key, const void *row,
+                 size_t row_bytes)
 {
     CHECK(state->tail != NULL);
     state->changed = true;
@@ -329,7 +330,7 @@ state_slot_get(struct state *state, uint32_t zip, uint16_t category, struct slot
 void
 state_slot_put(struct state *state, uint32_t zip, uint16_t category, const struct slot_row *row)
 {
-    number_put(state, TABLE_SLOT, state_slot_number(zip, category), row, slot_row_bytes(row));
+    state_number_put(state, TABLE_SLOT, state_slot_number(zip, category), row, slot_row_bytes(row));
     /* One command may change as many slots as a CLAIM can name, each once. */
     CHECK(state->slots_count < STATE_SLOTS_MAX);
     state->slots[state->slots_count++] = state_slot_number(zip, category);
@@ -338,7 +339,7 @@ state_slot_put(struct state *state, uint32_t zip, uint16_t category, const struc
 bool
 state_claim_get(struct state *state, uint64_t claim_id, struct claim_row *row)
 {
-    return number_get(state, TABLE_CLAIM, claim_id, row, sizeof *row);
+    return state_number_get(state, TABLE_CLAIM, claim_id, row, sizeof *row);
 }
 
 static struct store_value
@@ -358,7 +359,7 @@ state_claim_put(struct state *state, uint64_t claim_id, const struct claim_row *
     uint8_t bytes[12];
     const bool known = claim_id < state->counters[COUNTER_CLAIM_SEQ];
 
-    number_put(state, TABLE_CLAIM, claim_id, row, sizeof *row);
+    state_number_put(state, TABLE_CLAIM, claim_id, row, sizeof *row);
     /* I5: a claim never changes contractor, so its index entry is written with its birth. */
     if (!known) {
         bytes_put(state, TABLE_CLAIM_BY_CONTRACTOR,
@@ -428,13 +429,13 @@ state_call_put(struct state *state, const struct zr_id *call_ref, const struct c
 bool
 state_posting_get(struct state *state, uint64_t transfer_id, struct posting_row *row)
 {
-    return number_get(state, TABLE_POSTING, transfer_id, row, sizeof *row);
+    return state_number_get(state, TABLE_POSTING, transfer_id, row, sizeof *row);
 }
 
 void
 state_posting_put(struct state *state, uint64_t transfer_id, const struct posting_row *row)
 {
-    number_put(state, TABLE_POSTING, transfer_id, row, sizeof *row);
+    state_number_put(state, TABLE_POSTING, transfer_id, row, sizeof *row);
 }
 
 /* ---- contractors and principals -------------------------------------------------------------- */
@@ -442,14 +443,14 @@ state_posting_put(struct state *state, uint64_t transfer_id, const struct postin
 bool
 state_contractor_get(struct state *state, uint32_t contractor, struct contractor_row *row)
 {
-    return number_get(state, TABLE_CONTRACTOR, contractor, row, sizeof *row);
+    return state_number_get(state, TABLE_CONTRACTOR, contractor, row, sizeof *row);
 }
 
 void
 state_contractor_put(struct state *state, uint32_t contractor, const struct contractor_row *row)
 {
     CHECK(contractor != 0);
-    number_put(state, TABLE_CONTRACTOR, contractor, row, sizeof *row);
+    state_number_put(state, TABLE_CONTRACTOR, contractor, row, sizeof *row);
     contractor_touched(state, contractor);
 }
 

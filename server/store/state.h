@@ -40,6 +40,12 @@ enum status state_failure(const struct state *state);
 /* Read a snapshot's counters (from its head row). */
 void state_load_counters(struct state *state);
 
+/* Number-keyed rows of exactly their size, for the files that implement domain/state.h. */
+bool state_number_get(struct state *state, enum store_table table, uint64_t key, void *row,
+                      size_t row_bytes);
+void state_number_put(struct state *state, enum store_table table, uint64_t key, const void *row,
+                      size_t row_bytes);
+
 /* Keys that others of the store need too. */
 uint64_t state_slot_number(uint32_t zip, uint16_t category);
 

@@ -9,41 +9,16 @@
 #include <stddef.h>
 #include <string.h>
 
-static bool
-row_get(struct state *state, enum store_table table, uint64_t key, void *row, size_t row_bytes)
-{
-    struct store_value value;
-
-    if (!store_get_number(state->view, table, key, &value)) {
-        return false;
-    }
-    if (value.bytes_count != row_bytes) {
-        state->view->failure = STATUS_CORRUPT;
-        return false;
-    }
-    memcpy(row, value.bytes, row_bytes);
-    return true;
-}
-
-static void
-row_put(struct state *state, enum store_table table, uint64_t key, const void *row,
-        size_t row_bytes)
-{
-    CHECK(state->tail != NULL);
-    state->changed = true;
-    store_put_number(state->view, table, key, row, row_bytes);
-}
-
 bool
 state_zip_get(struct state *state, uint32_t zip, struct zip_row *row)
 {
-    return row_get(state, TABLE_ZIP, zip, row, sizeof *row);
+    return state_number_get(state, TABLE_ZIP, zip, row, sizeof *row);
 }
 
 void
 state_zip_put(struct state *state, uint32_t zip, const struct zip_row *row)
 {
-    row_put(state, TABLE_ZIP, zip, row, sizeof *row);
+    state_number_put(state, TABLE_ZIP, zip, row, sizeof *row);
 }
 
 uint32_t
@@ -55,13 +30,13 @@ state_zips_count(struct state *state)
 bool
 state_category_get(struct state *state, uint16_t category, struct category_row *row)
 {
-    return row_get(state, TABLE_CATEGORY, category, row, sizeof *row);
+    return state_number_get(state, TABLE_CATEGORY, category, row, sizeof *row);
 }
 
 void
 state_category_put(struct state *state, uint16_t category, const struct category_row *row)
 {
-    row_put(state, TABLE_CATEGORY, category, row, sizeof *row);
+    state_number_put(state, TABLE_CATEGORY, category, row, sizeof *row);
 }
 
 /* Category first, so that one category's ZIPs stand together. */
@@ -82,7 +57,7 @@ state_offered_get(struct state *state, uint16_t category, uint32_t zip)
 void
 state_offered_put(struct state *state, uint16_t category, uint32_t zip)
 {
-    row_put(state, TABLE_OFFERED, offered_number(category, zip), NULL, 0);
+    state_number_put(state, TABLE_OFFERED, offered_number(category, zip), NULL, 0);
 }
 
 void
@@ -114,13 +89,13 @@ policy_number(struct policy_key key)
 bool
 state_policy_get(struct state *state, struct policy_key key, struct policy_row *row)
 {
-    return row_get(state, TABLE_POLICY, policy_number(key), row, sizeof *row);
+    return state_number_get(state, TABLE_POLICY, policy_number(key), row, sizeof *row);
 }
 
 void
 state_policy_put(struct state *state, struct policy_key key, const struct policy_row *row)
 {
-    row_put(state, TABLE_POLICY, policy_number(key), row, sizeof *row);
+    state_number_put(state, TABLE_POLICY, policy_number(key), row, sizeof *row);
 }
 
 /* ---- imports --------------------------------------------------------------------------------- */

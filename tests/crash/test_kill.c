@@ -25,8 +25,8 @@ enum {
     ROUNDS_CI = 50,
     ROUNDS_FULL = 500,
     ACTORS = 64,
-    ACKS_MAX = 400,    /* A round is killed after 1..this many operations. */
-    ACKS_AFTER = 64,   /* Operations that must be done again after each restart. */
+    ACKS_MAX = 400,  /* A round is killed after 1..this many operations. */
+    ACKS_AFTER = 64, /* Operations that must be done again after each restart. */
     STEP_MS = 100,
     SILENT_STEPS = 300, /* So long without any answer: it hangs. */
 };

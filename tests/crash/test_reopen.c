@@ -43,10 +43,9 @@ draw(uint32_t below)
 static enum status
 open_again(struct store **store, const char *folder, bool create)
 {
-    return store_open(store, &(struct store_options){.folder = folder,
-                                                     .map_bytes = MAP_BYTES,
-                                                     .readers_max = 1,
-                                                     .create = create});
+    return store_open(
+        store, &(struct store_options){
+                   .folder = folder, .map_bytes = MAP_BYTES, .readers_max = 1, .create = create});
 }
 
 static void

@@ -39,12 +39,12 @@ struct book_call {
 };
 
 struct book {
-    struct book_claim *claims;    /* By claim_id. */
-    struct book_topup *topups;    /* By transfer_id. */
-    struct book_call *calls;      /* By the number in call_id. */
-    uint64_t calls_end;           /* Above the highest number. */
-    uint64_t calls_compared;      /* CALL_GET was asked for all below. */
-    struct book_call **by_ref;    /* Charged calls, sorted by call_ref. */
+    struct book_claim *claims; /* By claim_id. */
+    struct book_topup *topups; /* By transfer_id. */
+    struct book_call *calls;   /* By the number in call_id. */
+    uint64_t calls_end;        /* Above the highest number. */
+    uint64_t calls_compared;   /* CALL_GET was asked for all below. */
+    struct book_call **by_ref; /* Charged calls, sorted by call_ref. */
     size_t by_ref_count;
     struct book_totals totals;
     uint32_t contradictions;
@@ -177,8 +177,7 @@ note_topup(struct book *book, const struct load_ack *ack)
                ack->topup, ack->status, ack->transfer_id);
         return;
     }
-    *topup =
-        (struct book_topup){.amount_cents = ack->amount_cents, .contractor = ack->contractor};
+    *topup = (struct book_topup){.amount_cents = ack->amount_cents, .contractor = ack->contractor};
     book->totals.topups++;
 }
 
@@ -325,15 +324,15 @@ compare_charge(struct book *book, uint32_t *count, uint32_t contractor,
 {
     const struct book_call wanted = {.call_ref = row->call_ref};
     const struct book_call *const key = &wanted;
-    struct book_call **found = bsearch(&key, book->by_ref, book->by_ref_count,
-                                       sizeof(struct book_call *), by_call_ref);
+    struct book_call **found =
+        bsearch(&key, book->by_ref, book->by_ref_count, sizeof(struct book_call *), by_call_ref);
 
     if (found == NULL || (*found)->contractor != contractor ||
         (*found)->amount_cents != -row->amount_cents || (*found)->seen) {
         differ(count, "charge %" PRIu64 " of contractor %u: %s", row->transfer_id, contractor,
-               found == NULL     ? "nobody was told of it"
+               found == NULL    ? "nobody was told of it"
                : (*found)->seen ? "a second time"
-                                 : "not as acknowledged");
+                                : "not as acknowledged");
         return;
     }
     (*found)->seen = true;
@@ -457,8 +456,10 @@ book_compare(struct book *book, struct world *world, const struct load *load)
     }
     if (audit.charges != book->totals.charges ||
         audit.postings != book->totals.charges + book->totals.topups) {
-        differ(&count, "AUDIT: %" PRIu64 " charges, %" PRIu64 " postings; acknowledged %" PRIu64
-               ", %" PRIu64, audit.charges, audit.postings, book->totals.charges,
+        differ(&count,
+               "AUDIT: %" PRIu64 " charges, %" PRIu64 " postings; acknowledged %" PRIu64
+               ", %" PRIu64,
+               audit.charges, audit.postings, book->totals.charges,
                book->totals.charges + book->totals.topups);
     }
     return count;

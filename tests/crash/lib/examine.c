@@ -160,10 +160,9 @@ acks_judge(struct image_store *image, const struct examination *examination)
         const struct load_ack *ack = &examination->acks[i];
 
         if (!ack_stands(image, ack) && lost++ < LOST_SHOWN_MAX) {
-            (void)fprintf(stderr,
-                          "LOST: op 0x%04X status 0x%04X at %" PRIu64 ", head at %" PRIu64 "\n",
-                          ack->op, ack->status, ack->commit_seq,
-                          store_head(image->store)->commit_seq);
+            (void)fprintf(
+                stderr, "LOST: op 0x%04X status 0x%04X at %" PRIu64 ", head at %" PRIu64 "\n",
+                ack->op, ack->status, ack->commit_seq, store_head(image->store)->commit_seq);
         }
     }
     return lost == 0 ? VERDICT_OK : VERDICT_LOST;
@@ -201,8 +200,7 @@ state_judge(struct image_store *image)
         (void)fprintf(stderr,
                       "BROKEN: %" PRIu64 " violations, sum %" PRId64 ", storage \"%s\", %" PRIu64
                       " journal rows of %" PRIu64 "\n",
-                      audit.violations, audit.postings_sum_cents,
-                      status_name(state_failure(state)),
+                      audit.violations, audit.postings_sum_cents, status_name(state_failure(state)),
                       store_count(&image->view, TABLE_JOURNAL), commit_seq);
         return VERDICT_BROKEN;
     }
@@ -232,9 +230,8 @@ static enum status
 memory_rebuild(struct image_store *image)
 {
     struct arena *arena = &image->arena;
-    struct recover recover = {.store = image->store,
-                              .view = &image->view,
-                              .executor = &image->executor};
+    struct recover recover = {
+        .store = image->store, .view = &image->view, .executor = &image->executor};
 
     arena_init(arena);
     recover.tail = tail_open(arena, TAIL_ROWS);

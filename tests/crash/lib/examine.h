@@ -27,9 +27,9 @@ enum verdict {
 };
 
 struct examination {
-    const char *folder;            /* Holds zipring.mdb. */
-    const char *replay_folder;     /* Where to replay to; NULL: do not. Must not exist. */
-    const struct load_ack *acks;   /* That were given before the cut. */
+    const char *folder;          /* Holds zipring.mdb. */
+    const char *replay_folder;   /* Where to replay to; NULL: do not. Must not exist. */
+    const struct load_ack *acks; /* That were given before the cut. */
     size_t acks_count;
 };
 

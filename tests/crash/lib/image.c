@@ -22,8 +22,8 @@ struct content {
 };
 
 struct image_log {
-    uint8_t *bytes; /* The log as it was read. */
-    size_t *offsets;  /* Of each record in it. */
+    uint8_t *bytes;      /* The log as it was read. */
+    size_t *offsets;     /* Of each record in it. */
     size_t *acks_before; /* Acknowledgements before each record, and before the end. */
     struct load_ack *acks;
     struct image_counts counts;

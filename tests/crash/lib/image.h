@@ -40,9 +40,9 @@ const struct load_ack *image_acks(const struct image_log *log);
 size_t image_acks_before(const struct image_log *log, size_t cut);
 
 struct image {
-    size_t cut;        /* Records before it happened; the last of them was under way. */
-    unsigned percent;  /* A sector that is not durable survives with this chance. */
-    bool inside;       /* Tear the write under way inside its sector. */
+    size_t cut;       /* Records before it happened; the last of them was under way. */
+    unsigned percent; /* A sector that is not durable survives with this chance. */
+    bool inside;      /* Tear the write under way inside its sector. */
 };
 
 /* Write the image to `path`. `random` is test_random()'s state. Cuts must not descend. */

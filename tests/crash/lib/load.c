@@ -22,9 +22,9 @@ enum {
     CONCURRENCY = 10,
 };
 
-static const uint32_t zips[] = {WORLD_ADJUNTAS,  WORLD_BOSTON, WORLD_NEW_YORK,
-                                WORLD_CHICAGO,   77551,        WORLD_GALVESTON,
-                                WORLD_PEARLAND,  WORLD_PEARLAND_WEST};
+static const uint32_t zips[] = {
+    WORLD_ADJUNTAS, WORLD_BOSTON,    WORLD_NEW_YORK, WORLD_CHICAGO,
+    77551,          WORLD_GALVESTON, WORLD_PEARLAND, WORLD_PEARLAND_WEST};
 enum { ZIPS = sizeof zips / sizeof zips[0] };
 
 struct actor {
@@ -132,9 +132,8 @@ release_ask(struct actor *actor)
 {
     struct zr_release_request *request = &actor->request.release_request;
 
-    *request = (struct zr_release_request){.op_id = key_make(actor->client),
-                                           .claim_id = actor->claim_id,
-                                           .when = ZR_RELEASE_NOW};
+    *request = (struct zr_release_request){
+        .op_id = key_make(actor->client), .claim_id = actor->claim_id, .when = ZR_RELEASE_NOW};
     actor_ask(actor, ZR_OP_RELEASE, actor->client);
 }
 
@@ -143,9 +142,8 @@ pause_ask(struct actor *actor)
 {
     struct zr_pause_request *request = &actor->request.pause_request;
 
-    *request = (struct zr_pause_request){.op_id = key_make(actor->client),
-                                         .claim_id = actor->claim_id,
-                                         .reason = "crash test"};
+    *request = (struct zr_pause_request){
+        .op_id = key_make(actor->client), .claim_id = actor->claim_id, .reason = "crash test"};
     actor_ask(actor, ZR_OP_PAUSE, actor->client);
 }
 
@@ -154,8 +152,8 @@ resume_ask(struct actor *actor)
 {
     struct zr_resume_request *request = &actor->request.resume_request;
 
-    *request = (struct zr_resume_request){.op_id = key_make(actor->client),
-                                          .claim_id = actor->claim_id};
+    *request =
+        (struct zr_resume_request){.op_id = key_make(actor->client), .claim_id = actor->claim_id};
     actor_ask(actor, ZR_OP_RESUME, actor->client);
 }
 
@@ -167,9 +165,9 @@ topup_ask(struct actor *actor)
     struct load *load = actor->load;
     struct zr_topup_request *request = &actor->request.topup_request;
 
-    *request = (struct zr_topup_request){
-        .amount_cents = TOPUP_MIN_CENTS + draw(load, TOPUP_MIN_CENTS),
-        .contractor = load->contractors[draw(load, LOAD_CONTRACTORS)]};
+    *request =
+        (struct zr_topup_request){.amount_cents = TOPUP_MIN_CENTS + draw(load, TOPUP_MIN_CENTS),
+                                  .contractor = load->contractors[draw(load, LOAD_CONTRACTORS)]};
     actor->topup = ++load->serial;
     load_provider_ref(request->provider_ref, actor->topup);
     actor_ask(actor, ZR_OP_TOPUP, load->payments);
@@ -366,9 +364,8 @@ ack_fill(struct load_ack *ack, const struct actor *actor, const struct zr_comple
     const void *reply = completion->reply;
 
     CHECK(reply != NULL);
-    *ack = (struct load_ack){.op = completion->op,
-                             .status = (uint16_t)completion->result,
-                             .key = completion->key};
+    *ack = (struct load_ack){
+        .op = completion->op, .status = (uint16_t)completion->result, .key = completion->key};
     switch (completion->op) {
     case ZR_OP_CLAIM:
         ack_of_claim(ack, &actor->request.claim_request, reply);

@@ -6,8 +6,9 @@
  * syncs, everything else being equal, and test_powerloss must find that acknowledged operations
  * are lost.
  */
-#include <dlfcn.h>
 #include <lmdb.h>
+
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -141,6 +141,9 @@ append_write(int fd, const struct iovec *parts, int count, off_t offset, ssize_t
     append(all, used);
 }
 
+/* The C library's headers name these parameters with names that are its own. */
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
+
 /* ---- opening --------------------------------------------------------------------------------- */
 
 static int
@@ -160,15 +163,15 @@ opened(int fd, const char *path, int flags)
     return fd;
 }
 
-#define MODE_OF(flags, mode)                                          \
-    do {                                                              \
-        if (((flags) & (O_CREAT | O_TMPFILE)) != 0) {                 \
-            va_list arguments;                                        \
-                                                                      \
-            va_start(arguments, flags);                               \
-            (mode) = va_arg(arguments, mode_t);                       \
-            va_end(arguments);                                        \
-        }                                                             \
+#define MODE_OF(flags, mode)                          \
+    do {                                              \
+        if (((flags) & (O_CREAT | O_TMPFILE)) != 0) { \
+            va_list arguments;                        \
+                                                      \
+            va_start(arguments, flags);               \
+            (mode) = va_arg(arguments, mode_t);       \
+            va_end(arguments);                        \
+        }                                             \
     } while (0)
 
 EXPORT int
@@ -212,8 +215,10 @@ openat64(int folder, const char *path, int flags, ...)
 }
 
 /* What _FORTIFY_SOURCE makes of an open() without a mode. */
+// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl*,readability-identifier-naming)
 int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
+// NOLINTEND(bugprone-reserved-identifier,cert-dcl*,readability-identifier-naming)
 
 EXPORT int
 __open_2(const char *path, int flags)
@@ -365,3 +370,5 @@ msync(void *address, size_t length, int flags)
     }
     return real.msync(address, length, flags);
 }
+
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
