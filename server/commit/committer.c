@@ -34,6 +34,12 @@ struct slot_change {
 };
 
 /* Padded by its rings. NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
+/* A unit that a job opened or closed: true once the batch is durable, and not before. */
+struct unit_change {
+    struct effects effects;
+    uint64_t now_ms;
+};
+
 struct committer {
     struct committer_options options;
     struct executor executor;
@@ -52,7 +58,11 @@ struct committer {
     struct slot_change *slots;
     uint32_t slots_count;
     uint32_t *change_index; /* By contractor: index + 1 in changes, of this batch only. */
-    bool trimmed;
+    struct unit_change *units_changed; /* One for each job of the batch, in order. */
+    uint32_t units_changed_count;
+    bool full;            /* The last batch found no space: jobs one by one, so that reads go on. */
+    uint64_t full_txn_id; /* The last that did not, then. */
+    uint32_t decisions_drained; /* Into the batch: they leave their ring when it is durable. */
     int wake_fd;
     _Atomic bool sleeping;
     _Atomic bool stopping;
@@ -80,6 +90,20 @@ committer_failure(const struct committer *committer)
     return (enum status)atomic_load_explicit(&committer->failure, memory_order_acquire);
 }
 
+static bool
+committer_serves(const struct committer *committer)
+{
+    return committer_failure(committer) == STATUS_OK;
+}
+
+static uint64_t
+log_now_ms(const struct committer *committer)
+{
+    const uint64_t now_ms = clock_now_ms(committer->options.clock);
+
+    return now_ms > committer->executor.head.log_ms ? now_ms : committer->executor.head.log_ms;
+}
+
 /* ---- changes to publish ---------------------------------------------------------------------- */
 
 static struct hot_change *
@@ -105,25 +129,44 @@ changes_clear(struct committer *committer)
     }
     committer->changes_count = 0;
     committer->slots_count = 0;
+    committer->units_changed_count = 0;
 }
 
+/* Remember the unit, and make room for its contractor among the changes. */
 static void
 units_note(struct committer *committer, const struct effects *effects, uint64_t now_ms)
 {
-    const uint32_t contractor = effects->unit_contractor;
-
-    if (effects->unit_opened &&
-        units_add(committer->units, &effects->call_ref, contractor, now_ms + UNIT_TTL_MS)) {
-        change_of(committer, contractor)->units++;
-    }
-    if (effects->unit_closed && units_remove(committer->units, &effects->call_ref, contractor)) {
-        change_of(committer, contractor)->units--;
+    if (effects->unit_opened || effects->unit_closed) {
+        (void)change_of(committer, effects->unit_contractor);
+        committer->units_changed[committer->units_changed_count++] =
+            (struct unit_change){*effects, now_ms};
     }
 }
 
+/* The batch is durable: its units are, too. */
 static void
-units_note_expired(struct committer *committer, uint64_t now_ms)
+units_apply(struct committer *committer)
 {
+    for (uint32_t i = 0; i < committer->units_changed_count; i++) {
+        const struct unit_change *change = &committer->units_changed[i];
+        const struct zr_id *call_ref = &change->effects.call_ref;
+        const uint32_t contractor = change->effects.unit_contractor;
+
+        if (change->effects.unit_opened &&
+            units_add(committer->units, call_ref, contractor, change->now_ms + UNIT_TTL_MS)) {
+            change_of(committer, contractor)->units++;
+        }
+        if (change->effects.unit_closed && units_remove(committer->units, call_ref, contractor)) {
+            change_of(committer, contractor)->units--;
+        }
+    }
+}
+
+/* Time is over whatever became of the batch. */
+static void
+units_apply_expired(struct committer *committer)
+{
+    const uint64_t now_ms = log_now_ms(committer);
     uint32_t contractor;
 
     while (committer->changes_count < CHANGES_MAX &&
@@ -166,10 +209,12 @@ job_stands_alone(const struct job *job)
     return job->header.op == ZR_OP_STATE_HASH || job->header.op == ZR_OP_AUDIT;
 }
 
+/* After a failure what is read is not what is there: no rule may work on it. */
 static bool
 batch_has_room(const struct committer *committer)
 {
-    return committer->batch_count < committer->options.batch_max &&
+    return committer->batch_count < (committer->full ? 1 : committer->options.batch_max) &&
+           state_failure(&committer->executor.state) == STATUS_OK &&
            tail_room(committer->tail) > 2 * ROOM_PER_JOB &&
            committer->changes_count + STATE_CONTRACTORS_MAX + 2 < CHANGES_MAX &&
            committer->slots_count + STATE_SLOTS_MAX < SLOTS_MAX;
@@ -182,14 +227,6 @@ job_next(struct committer *committer)
 
     committer->held_back = NULL;
     return job != NULL ? job : ring_take(&committer->submitted);
-}
-
-static uint64_t
-log_now_ms(const struct committer *committer)
-{
-    const uint64_t now_ms = clock_now_ms(committer->options.clock);
-
-    return now_ms > committer->executor.head.log_ms ? now_ms : committer->executor.head.log_ms;
 }
 
 static void
@@ -206,11 +243,13 @@ job_execute(struct committer *committer, struct job *job)
     for (uint32_t i = 0; i < state->slots_count; i++) {
         committer->slots[committer->slots_count++].number = state->slots[i];
     }
-    if (job->lease_contractor != 0) {
+    /* Not executed (E38): the lease is not over either, call_report_done() gives it back. */
+    if (job->lease_contractor != 0 && zr_status_class(job->status) != ZR_CLASS_NOT_EXECUTED) {
         struct hot_change *change = change_of(committer, job->lease_contractor);
 
         change->leases++;
         change->lease_cents += job->lease_cents;
+        job->lease_contractor = 0;
     }
     units_note(committer, &effects, now_ms);
 }
@@ -258,8 +297,13 @@ static bool
 batch_add_upkeep(struct committer *committer)
 {
     struct executor *executor = &committer->executor;
-    uint32_t done = decision_drain(&committer->decisions, &committer->view, DECISIONS_SLICE);
+    uint32_t done;
 
+    if (committer->full && committer->batch_count > 0) {
+        return false; /* It wants space; the job may not. An idle batch tries again. */
+    }
+    done = decision_drain(&committer->decisions, &committer->view, DECISIONS_SLICE);
+    committer->decisions_drained = done;
     done += execute_trim_keys(executor, log_now_ms(committer), TRIM_ROWS);
     done += tail_fold(committer->tail, &committer->view, fold_rows(committer));
     executor->head.fold_seq = tail_folded_to(committer->tail, executor->head.commit_seq);
@@ -273,6 +317,11 @@ batch_refuse(struct committer *committer, enum status failure)
     const bool unknown = failure != STATUS_NO_SPACE && failure != STATUS_FULL;
     const uint16_t status = unknown ? ZR_STATUS_UNKNOWN_OUTCOME : ZR_STATUS_STORAGE_FULL;
 
+    if (committer->held_back != NULL) {
+        /* What it waits for may take for ever. */
+        committer->batch[committer->batch_count++] = committer->held_back;
+        committer->held_back = NULL;
+    }
     tail_batch_undo(committer->tail);
     committer->executor.head = *store_head(committer->options.store);
     memcpy(committer->executor.state.counters, committer->executor.head.counters,
@@ -282,14 +331,35 @@ batch_refuse(struct committer *committer, enum status failure)
         execute_refuse(committer->batch[i], status, unknown ? 0 : RETRY_AFTER_MS);
     }
     for (uint32_t i = 0; i < committer->changes_count; i++) {
-        committer->changes[i].with_rows = false; /* Leases end all the same; units never began. */
-        committer->changes[i].units = 0;
+        committer->changes[i].with_rows = false; /* Leases end all the same. */
     }
     committer->slots_count = 0;
+    committer->units_changed_count = 0;
     if (unknown) {
         log_line(LOG_LEVEL_ERROR, "committer_stops", "status=\"%s\" do=\"check the disk\"",
                  status_name(failure));
         atomic_store_explicit(&committer->failure, (int)failure, memory_order_release);
+    } else if (!committer->full) {
+        committer->full = true;
+        committer->full_txn_id = store_head(committer->options.store)->txn_id;
+        log_line(LOG_LEVEL_ERROR, "storage_full",
+                 "status=\"%s\" do=\"free disk space or raise "
+                 "map_gib; mutations are refused until then\"",
+                 status_name(failure));
+    }
+}
+
+/* The batch is on disk: what it did is true. */
+static void
+batch_done(struct committer *committer)
+{
+    tail_batch_done(committer->tail);
+    decision_forget(&committer->decisions, committer->decisions_drained);
+    units_apply(committer);
+    if (committer->full && store_head(committer->options.store)->txn_id > committer->full_txn_id) {
+        committer->full = false;
+        log_line(LOG_LEVEL_INFO, "storage_healed", "commit_seq=%llu",
+                 (unsigned long long)committer->executor.head.commit_seq);
     }
 }
 
@@ -326,7 +396,8 @@ batch_reply(struct committer *committer)
         /* The ring holds every job that exists, so it cannot be full. */
         CHECK(ring_push(&committer->done, committer->batch[i]));
     }
-    if (committer->batch_count > 0) {
+    /* A failure that no job met must be heard of, too: the server ends with it. */
+    if (committer->batch_count > 0 || !committer_serves(committer)) {
         committer->wake(committer->wake_context);
     }
     committer->batch_count = 0;
@@ -352,33 +423,31 @@ batch_commit(struct committer *committer, bool anything)
     return status;
 }
 
-/* Returns true when there is surely more to do. */
-static bool
+/* What became of it; OK when there was nothing to do, too. */
+static enum status
 batch_run(struct committer *committer)
 {
     struct executor *executor = &committer->executor;
     const uint64_t seq_before = executor->head.commit_seq;
     enum status status = store_write_begin(committer->options.store, &committer->view);
     bool upkeep;
-    bool more;
 
+    committer->decisions_drained = 0;
     if (status == STATUS_OK) {
         batch_execute(committer);
-        units_note_expired(committer, log_now_ms(committer));
         changes_read_rows(committer);
         upkeep = batch_add_upkeep(committer);
         status = batch_commit(committer, upkeep || executor->head.commit_seq != seq_before);
     }
     if (status == STATUS_OK) {
-        tail_batch_done(committer->tail);
+        batch_done(committer);
     } else {
         batch_refuse(committer, status);
     }
-    more = committer->batch_count > 0 || committer->held_back != NULL ||
-           tail_count(committer->tail) > 0;
+    units_apply_expired(committer);
     batch_publish(committer);
     batch_reply(committer);
-    return more;
+    return status;
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
@@ -389,19 +458,14 @@ committer_sleep(struct committer *committer, int timeout_ms)
     struct pollfd poll_fd = {.fd = committer->wake_fd, .events = POLLIN};
     uint64_t drained;
 
-    /* Sequentially consistent with committer_submit: either it sees us asleep, or we its job. */
-    atomic_store(&committer->sleeping, true);
+    /* Exchanges of one flag have an order: either committer_submit's comes later and finds us
+     * asleep, or ours does, and sees what was pushed before it. */
+    (void)atomic_exchange(&committer->sleeping, true);
     if (ring_count(&committer->submitted) == 0 && !atomic_load(&committer->stopping)) {
         (void)poll(&poll_fd, 1, timeout_ms);
     }
     atomic_store(&committer->sleeping, false);
     (void)!read(committer->wake_fd, &drained, sizeof drained);
-}
-
-static bool
-committer_serves(const struct committer *committer)
-{
-    return committer_failure(committer) == STATUS_OK;
 }
 
 /* After a failed sync: answer what comes, write nothing more. */
@@ -422,6 +486,7 @@ static void *
 committer_main(void *context)
 {
     struct committer *committer = context;
+    enum status status = STATUS_OK;
 
     while (!atomic_load(&committer->stopping) || ring_count(&committer->submitted) > 0 ||
            committer->held_back != NULL) {
@@ -435,9 +500,10 @@ committer_main(void *context)
         }
         (void)batch_run(committer);
     }
-    while (committer_serves(committer) &&
+    /* What does not fit now stands in the journal: the next start has it. */
+    while (committer_serves(committer) && status == STATUS_OK &&
            (tail_count(committer->tail) > 0 || decision_count(&committer->decisions) > 0)) {
-        (void)batch_run(committer);
+        status = batch_run(committer);
     }
     return NULL;
 }
@@ -450,8 +516,7 @@ committer_submit(struct committer *committer, struct job *job)
     if (!ring_push(&committer->submitted, job)) {
         return false;
     }
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load(&committer->sleeping)) {
+    if (atomic_exchange(&committer->sleeping, false)) {
         CHECK(write(committer->wake_fd, &one, sizeof one) == (ssize_t)sizeof one);
     }
     return true;
@@ -486,6 +551,9 @@ committer_open(struct committer **committer, const struct committer_options *opt
                                  "committer: changes that a batch publishes");
     opened->slots = arena_take(options->arena, SLOTS_MAX * sizeof *opened->slots,
                                "committer: slots that a batch publishes");
+    opened->units_changed =
+        arena_take(options->arena, options->batch_max * sizeof *opened->units_changed,
+                   "committer: units that a batch opens and closes");
     opened->change_index = arena_take(options->arena, contractors_max * sizeof(uint32_t),
                                       "committer: changes by contractor");
     opened->executor = (struct executor){

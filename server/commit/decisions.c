@@ -79,18 +79,25 @@ decision_put(struct store_view *view, const struct decision_row *row)
 }
 
 uint32_t
-decision_drain(struct decision_ring *ring, struct store_view *view, uint32_t rows_max)
+decision_drain(const struct decision_ring *ring, struct store_view *view, uint32_t rows_max)
 {
     const uint32_t pushed = atomic_load_explicit(&ring->pushed, memory_order_acquire);
-    uint32_t taken = atomic_load_explicit(&ring->taken, memory_order_relaxed);
+    const uint32_t taken = atomic_load_explicit(&ring->taken, memory_order_relaxed);
     uint32_t drained = 0;
 
-    while (taken != pushed && drained < rows_max) {
-        decision_put(view, &ring->rows[taken & ring->mask]);
-        taken++;
+    while (taken + drained != pushed && drained < rows_max) {
+        decision_put(view, &ring->rows[(taken + drained) & ring->mask]);
         drained++;
     }
-    /* Release pairs with the acquire in decision_push: the slots were read before reuse. */
-    atomic_store_explicit(&ring->taken, taken, memory_order_release);
     return drained;
+}
+
+void
+decision_forget(struct decision_ring *ring, uint32_t rows_count)
+{
+    const uint32_t taken = atomic_load_explicit(&ring->taken, memory_order_relaxed);
+
+    CHECK(rows_count <= decision_count(ring));
+    /* Release pairs with the acquire in decision_push: the slots were read before reuse. */
+    atomic_store_explicit(&ring->taken, taken + rows_count, memory_order_release);
 }

@@ -62,8 +62,13 @@ void decision_record(struct decision_row *row, const struct cascade_decision *de
 /* Append a record; counts it as lost when the ring is full. Worker. */
 void decision_push(struct decision_ring *ring, const struct decision_row *row);
 
-/* Move up to rows_max records into the open write transaction. Returns how many. Committer. */
-uint32_t decision_drain(struct decision_ring *ring, struct store_view *view, uint32_t rows_max);
+/* Copy up to rows_max records, the oldest, into the open write transaction. Returns how many. They
+ * stay in the ring until decision_forget(): a batch that fails loses none. Committer. */
+uint32_t decision_drain(const struct decision_ring *ring, struct store_view *view,
+                        uint32_t rows_max);
+
+/* The batch is durable: its records leave the ring. */
+void decision_forget(struct decision_ring *ring, uint32_t rows_count);
 
 /* Records waiting. */
 uint32_t decision_count(const struct decision_ring *ring);

@@ -224,6 +224,8 @@ clock_advance(struct executor *executor, const struct command *command,
         clock_advance_ms(executor->clock, request->advance_ms);
     }
     reply->now_ms = command->time_ms + request->advance_ms;
+    /* A restart goes on from here: what was told must not run back. */
+    executor->head.log_ms = reply->now_ms;
     reply->commit_seq = command->seq;
     return ZR_STATUS_OK;
 }
@@ -295,7 +297,9 @@ job_journal(struct executor *executor, const struct job *job, uint64_t now_ms)
 
     memcpy(head.principal, job->principal, sizeof head.principal);
     executor->head.commit_seq++;
-    executor->head.log_ms = now_ms;
+    if (executor->head.log_ms < now_ms) {
+        executor->head.log_ms = now_ms;
+    }
     journal_append(&executor->state, executor->mac, &head, job->frame, executor->head.journal_hash);
 }
 

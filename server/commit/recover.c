@@ -18,14 +18,16 @@ enum { FOLD_ROWS_A_COMMIT = 8192, REPLAY_TAIL_ROWS = 262144, REPLAY_BATCH = 512 
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
+/* Fold and commit, and begin the next transaction. Every touch up to `seq` has been put into the
+ * tail; of later ones the head must not say that they are in their tables. */
 static enum status
-fold_and_commit(const struct recover *recover)
+fold_and_commit(const struct recover *recover, uint64_t seq)
 {
     struct executor *executor = recover->executor;
     enum status status;
 
     (void)tail_fold(recover->tail, recover->view, FOLD_ROWS_A_COMMIT);
-    executor->head.fold_seq = tail_folded_to(recover->tail, executor->head.commit_seq);
+    executor->head.fold_seq = tail_folded_to(recover->tail, seq);
     memcpy(executor->head.counters, executor->state.counters, sizeof executor->state.counters);
     status = store_commit(recover->view, &executor->head);
     if (status == STATUS_OK) {
@@ -42,7 +44,7 @@ tail_restore(const struct recover *recover, uint64_t seq)
     struct journal_entry entry;
 
     if (tail_room(recover->tail) < STATE_IMAGES_MAX) {
-        const enum status status = fold_and_commit(recover);
+        const enum status status = fold_and_commit(recover, seq - 1);
 
         if (status != STATUS_OK) {
             return status;
@@ -70,7 +72,7 @@ tail_rebuild(const struct recover *recover)
         const bool folded = tail_count(recover->tail) == 0;
 
         /* Once more when nothing is left: the boot is counted by a commit of its own. */
-        status = fold_and_commit(recover);
+        status = fold_and_commit(recover, head.commit_seq);
         if (folded) {
             break;
         }
@@ -78,15 +80,35 @@ tail_rebuild(const struct recover *recover)
     return status;
 }
 
+/* The newest row must be the one that the head knows: the chain ends there. */
+static enum status
+journal_judge(const struct recover *recover)
+{
+    const struct executor *executor = recover->executor;
+    uint8_t hash[SHA256_BYTES];
+
+    if (executor->head.commit_seq == 0) {
+        return STATUS_OK;
+    }
+    if (!journal_hash(recover->view, executor->mac, executor->head.commit_seq, hash) ||
+        memcmp(hash, executor->head.journal_hash, sizeof hash) != 0) {
+        log_line(LOG_LEVEL_ERROR, "journal_end", "seq=%llu do=\"restore a backup\"",
+                 (unsigned long long)executor->head.commit_seq);
+        return STATUS_CORRUPT;
+    }
+    return STATUS_OK;
+}
+
 struct filling {
     const struct recover *recover;
     uint64_t now_ms;
+    bool too_small; /* contractors_max is below what the database has. */
 };
 
 static bool
 fill_contractor(void *context, struct store_value key, struct store_value row)
 {
-    const struct filling *filling = context;
+    struct filling *filling = context;
     struct hot *hot = filling->recover->hot;
     struct hot_change change = {.with_rows = true};
     struct contractor_row contractor;
@@ -99,6 +121,7 @@ fill_contractor(void *context, struct store_value key, struct store_value row)
     if (number >= hot_contractors_max(hot)) {
         log_line(LOG_LEVEL_ERROR, "too_many_contractors",
                  "contractor=%llu do=\"raise contractors_max\"", (unsigned long long)number);
+        filling->too_small = true;
         return false;
     }
     change.contractor = (uint32_t)number;
@@ -181,12 +204,18 @@ recover_memory(const struct recover *recover)
     executor->head.boots++;
     memcpy(executor->state.counters, executor->head.counters, sizeof executor->state.counters);
     filling.now_ms = executor->head.log_ms;
-    status = tail_rebuild(recover);
+    status = journal_judge(recover);
+    if (status == STATUS_OK) {
+        status = tail_rebuild(recover);
+    }
     if (status == STATUS_OK) {
         store_scan(recover->view, TABLE_CONTRACTOR, fill_contractor, &filling);
         store_scan(recover->view, TABLE_SLOT, fill_slot, &filling);
         fill_units(&filling);
         status = state_failure(&executor->state);
+    }
+    if (status == STATUS_OK && filling.too_small) {
+        status = STATUS_INVALID;
     }
     store_abort(recover->view);
     return status;
@@ -234,13 +263,13 @@ replay_commands(struct replay *replay, uint64_t last_seq)
             return STATUS_CORRUPT;
         }
         if (seq % REPLAY_BATCH == 0 || tail_room(replay->into.tail) < 4 * STATE_IMAGES_MAX) {
-            status = fold_and_commit(&replay->into);
+            status = fold_and_commit(&replay->into, replay->executor.head.commit_seq);
         }
     }
     while (status == STATUS_OK) {
         const bool folded = tail_count(replay->into.tail) == 0;
 
-        status = fold_and_commit(&replay->into);
+        status = fold_and_commit(&replay->into, replay->executor.head.commit_seq);
         if (folded) {
             break;
         }

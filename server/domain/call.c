@@ -129,13 +129,10 @@ call_ticket_judge(const struct command *command, const struct ticket *ticket, ui
     } else if (*answered_at_ms < ticket->issued_ms || *answered_at_ms > now_ms + ANSWER_AHEAD_MS) {
         return ZR_STATUS_INVALID_FIELD;
     }
-    if (now_ms > ticket->issued_ms + SETTLE_MS) {
-        return ZR_STATUS_TOO_LATE;
-    }
     if (*answered_at_ms >= ticket->expires_ms) {
         return ZR_STATUS_TICKET_EXPIRED;
     }
-    return ZR_STATUS_OK;
+    return now_ms > ticket->issued_ms + SETTLE_MS ? ZR_STATUS_TOO_LATE : ZR_STATUS_OK;
 }
 
 static void

@@ -70,7 +70,7 @@ void call_move(struct call_row *row, enum zr_call_state to);
 
 /*
  * Is the ticket good for CONNECT or END now? OK, BAD_TICKET, INVALID_FIELD (answered_at before
- * issue or > 5 s ahead), TOO_LATE, TICKET_EXPIRED: expiry is judged at answered_at (M4).
+ * issue or > 5 s ahead), TICKET_EXPIRED, TOO_LATE: expiry is judged at answered_at (M4).
  * *answered_at_ms 0 becomes the log time.
  */
 uint16_t call_ticket_judge(const struct command *command, const struct ticket *ticket,

@@ -12,6 +12,8 @@
 #include "server/domain/people.h"
 #include "server/domain/policy.h"
 
+#include <string.h>
+
 static uint16_t
 policy_get(struct state *state, const struct zr_policy_get_request *request,
            struct zr_policy_get_reply *reply)
@@ -70,12 +72,11 @@ command_read(struct state *state, const struct command *command, const void *req
     }
 }
 
-uint16_t
-command_apply(struct state *state, const struct command *command, const void *request, void *reply,
-              struct effects *effects)
+/* The rule of the operation; one that is none of those that write is a read. */
+static uint16_t
+command_rule(struct state *state, const struct command *command, const void *request, void *reply,
+             struct effects *effects)
 {
-    CHECK(command->seq > 0);
-    CHECK(reply != NULL);
     /* Not a switch on the enum: an op is a number from a journal, and most ops are not for here. */
     switch ((unsigned)command->op) {
     case ZR_OP_NOOP_COMMIT:
@@ -113,4 +114,20 @@ command_apply(struct state *state, const struct command *command, const void *re
     default:
         return command_read(state, command, request, reply);
     }
+}
+
+uint16_t
+command_apply(struct state *state, const struct command *command, const void *request, void *reply,
+              struct effects *effects)
+{
+    uint16_t status;
+
+    CHECK(command->seq > 0);
+    CHECK(reply != NULL);
+    status = command_rule(state, command, request, reply, effects);
+    if (status == ZR_STATUS_NOT_FOUND) {
+        /* What is not yours is not there: whatever a rule had filled in, nothing leaks (E39). */
+        memset(reply, 0, zr_operation_find(command->op)->reply->struct_bytes);
+    }
+    return status;
 }

@@ -93,9 +93,17 @@ static uint16_t
 end_repeated(struct ending *ending, const struct call_leg_row *leg)
 {
     const struct zr_end_request *request = ending->request;
-    const bool contradicts =
-        settlement_expected(leg, request->talk_ms, request->voicemail) != leg->settlement;
+    const struct call_row *row = &ending->call.row;
+    struct policy_row policy;
+    bool flagged = false;
+    bool contradicts;
+    uint32_t talk_ms;
 
+    /* Cut as it was when the leg ended: the same END sent again must say the same (M4). */
+    (void)policy_for_slot(ending->state, row->zip, row->category, &policy);
+    talk_ms = settlement_clip_talk(request->talk_ms, leg->ended_ms, leg->issued_ms,
+                                   policy.duration_check, &flagged);
+    contradicts = settlement_expected(leg, talk_ms, request->voicemail) != leg->settlement;
     end_reply_fill(ending->state, ending->reply, &ending->call, leg);
     ending->effects->duplicate = !contradicts;
     ending->effects->journal = contradicts;

@@ -23,7 +23,7 @@ wallet_funds_state(const struct wallet_row *wallet)
 {
     const int64_t available = wallet_available_cents(wallet);
 
-    if (available < wallet->rate_min_cents || available < 0) {
+    if (available < wallet->rate_min_cents) {
         return ZR_FUNDS_STATE_DRY;
     }
     return available < wallet->rate_max_cents ? ZR_FUNDS_STATE_LOW : ZR_FUNDS_STATE_OK;

@@ -84,8 +84,10 @@ call_connect_handle(struct service *service, const struct request *request,
     struct job *job;
     uint16_t status;
 
+    /* All of the ticket before the call: only one of this tenant's calls follows its revision. */
     if (!ticket_verify(connect->ticket, connect->ticket_length, &service->keys, service->mac) ||
-        !ticket_decode(&ticket, connect->ticket, connect->ticket_length)) {
+        !ticket_decode(&ticket, connect->ticket, connect->ticket_length) ||
+        ticket.tenant != request->session->tenant || ticket.mode == TICKET_QUERY) {
         return report_refuse(service, request, operation, ZR_STATUS_BAD_TICKET, reply);
     }
     call = calls_find(service->calls, request->session->tenant, &ticket.call_id);
@@ -164,6 +166,16 @@ job_call_state(struct service *service, const struct job *job)
 }
 
 void
+call_report_take_back(struct service *service, const struct job *job)
+{
+    if (job->lease_contractor != 0) {
+        calls_take_back_lease(service->calls,
+                              calls_find(service->calls, job->tenant, &job->call_id), job,
+                              clock_now_ms(service->options.clock));
+    }
+}
+
+void
 call_report_done(struct service *service, const struct job *job)
 {
     struct remembered_call *call;
@@ -173,6 +185,7 @@ call_report_done(struct service *service, const struct job *job)
         return;
     }
     call = calls_find(service->calls, job->tenant, &job->call_id);
+    call_report_take_back(service, job);
     if (call == NULL) {
         return;
     }

@@ -19,6 +19,9 @@ enum frame_verdict call_qualify_handle(struct service *service, const struct req
 enum frame_verdict call_end_handle(struct service *service, const struct request *request,
                                    const struct zr_operation *operation, struct zr_builder *reply);
 
+/* The job was not executed: what it took along from the call comes back (E38). */
+void call_report_take_back(struct service *service, const struct job *job);
+
 /* The committer answered: bring the memory up to date. */
 void call_report_done(struct service *service, const struct job *job);
 

@@ -162,6 +162,19 @@ calls_hand_over_lease(struct remembered_call *call, uint32_t *contractor, int64_
     call->lease_cents = 0;
 }
 
+void
+calls_take_back_lease(struct calls *calls, struct remembered_call *call, const struct job *job,
+                      uint64_t now_ms)
+{
+    CHECK(job->lease_contractor != 0);
+    if (call == NULL || call->lease_contractor != 0 || now_ms >= call->lease_expires_ms) {
+        hot_lease_give(calls->hot, job->lease_contractor, job->lease_cents);
+        return;
+    }
+    call->lease_contractor = job->lease_contractor;
+    call->lease_cents = job->lease_cents;
+}
+
 static void
 call_look_at(struct calls *calls, uint32_t at, uint64_t now_ms)
 {
@@ -176,7 +189,8 @@ call_look_at(struct calls *calls, uint32_t at, uint64_t now_ms)
         calls_remove(calls, at);
         return;
     }
-    if (call->lease_contractor != 0 && call->lease_expires_ms < due_ms) {
+    /* Also of a lease that a job holds just now: it may come back. */
+    if (call->lease_expires_ms > now_ms && call->lease_expires_ms < due_ms) {
         due_ms = call->lease_expires_ms;
     }
     wheel_put(calls, at, due_ms);

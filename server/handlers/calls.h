@@ -13,6 +13,7 @@
 
 #include "server/base/arena.h"
 #include "server/commit/hot.h"
+#include "server/commit/job.h"
 #include "server/domain/ticket.h"
 
 enum {
@@ -66,6 +67,11 @@ void calls_set_lease(struct calls *calls, struct remembered_call *call, uint32_t
 
 /* The lease leaves the call without being given back: a job takes it along. */
 void calls_hand_over_lease(struct remembered_call *call, uint32_t *contractor, int64_t *rate_cents);
+
+/* The job that took the lease along was not executed: it is the call's again, unless the call has
+ * another, is forgotten (NULL), or the lease's time is over. */
+void calls_take_back_lease(struct calls *calls, struct remembered_call *call, const struct job *job,
+                           uint64_t now_ms);
 
 /* Give back what expired by now, forget calls whose ticket is long over. */
 void calls_tick(struct calls *calls, uint64_t now_ms);

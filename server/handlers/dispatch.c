@@ -53,6 +53,7 @@ dispatch_submit(struct service *service, struct job *job, const struct request *
     if (committer_submit(service->options.committer, job)) {
         return FRAME_DEFERRED;
     }
+    call_report_take_back(service, job);
     service_give_job(service, job);
     service->overloads++;
     return dispatch_reply(request, reply, ZR_STATUS_OVERLOADED, RETRY_AFTER_MS, NULL);

@@ -165,6 +165,7 @@ deciding_begin(struct service *service, struct deciding *deciding, const struct 
                const struct zr_route_request *route, struct remembered_call *call)
 {
     const bool known = call != NULL && call->state != 0;
+    uint8_t attempts_left;
 
     deciding->request = request;
     deciding->now_ms = clock_now_ms(service->options.clock);
@@ -186,29 +187,14 @@ deciding_begin(struct service *service, struct deciding *deciding, const struct 
         route_carry_tried(deciding, call);
     }
     service_policy(service, route->zips[0], route->category, &deciding->policy);
-    /* Attempts of a call are bounded as a whole: a ticket never offers one too many. */
-    if (deciding->want > deciding->policy.max_attempts - deciding->ticket.attempt) {
-        deciding->want = (uint8_t)(deciding->policy.max_attempts - deciding->ticket.attempt);
+    /* Attempts of a call are bounded as a whole: a ticket never offers one too many. The slot may
+     * be another one now, or its policy narrower: then the call may have had them all already. */
+    attempts_left = deciding->policy.max_attempts > deciding->ticket.attempt
+                        ? (uint8_t)(deciding->policy.max_attempts - deciding->ticket.attempt)
+                        : 0;
+    if (deciding->want > attempts_left) {
+        deciding->want = attempts_left;
     }
-}
-
-static enum frame_verdict
-route_decide(struct service *service, const struct request *request,
-             const struct zr_route_request *route, struct remembered_call *call,
-             struct zr_builder *reply)
-{
-    struct deciding deciding;
-    enum frame_verdict verdict;
-    uint16_t status;
-
-    deciding_begin(service, &deciding, request, route, call);
-    status = deciding_run(service, &deciding, ZR_STATUS_NO_COVERAGE, call);
-    verdict = dispatch_reply(request, reply, status, 0, &service->reply);
-    if (call != NULL) {
-        call->inputs = route_inputs(request);
-        deciding_remember(service, &deciding, call, status, reply);
-    }
-    return verdict;
 }
 
 /* A refusal before there was a decision: no candidates, no ticket. */
@@ -223,6 +209,28 @@ route_refuse(struct service *service, const struct request *request, uint16_t st
         memcpy(answer->zips, service->request.route_request.zips, sizeof answer->zips);
     }
     return dispatch_reply(request, reply, status, 0, answer);
+}
+
+static enum frame_verdict
+route_decide(struct service *service, const struct request *request,
+             const struct zr_route_request *route, struct remembered_call *call,
+             struct zr_builder *reply)
+{
+    struct deciding deciding;
+    enum frame_verdict verdict;
+    uint16_t status;
+
+    deciding_begin(service, &deciding, request, route, call);
+    if (deciding.want == 0) {
+        return route_refuse(service, request, ZR_STATUS_EXHAUSTED, reply);
+    }
+    status = deciding_run(service, &deciding, ZR_STATUS_NO_COVERAGE, call);
+    verdict = dispatch_reply(request, reply, status, 0, &service->reply);
+    if (call != NULL) {
+        call->inputs = route_inputs(request);
+        deciding_remember(service, &deciding, call, status, reply);
+    }
+    return verdict;
 }
 
 /* The same question again, its ticket still alive: the same answer (E31). */

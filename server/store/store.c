@@ -135,7 +135,11 @@ commit_failure(const struct store *store, int rc)
     const bool full = rc == MDB_MAP_FULL || rc == MDB_TXN_FULL || rc == ENOSPC ||
                       (rc == EIO && disk_is_full(store));
 
-    return full && !environment_is_dead(store) ? STATUS_NO_SPACE : STATUS_IO;
+    if (full && !environment_is_dead(store)) {
+        return STATUS_NO_SPACE;
+    }
+    log_line(LOG_LEVEL_ERROR, "commit_failed", "error=\"%s\"", mdb_strerror(rc));
+    return STATUS_IO;
 }
 
 enum status
@@ -153,7 +157,6 @@ store_commit(struct store_view *view, struct store_head *head)
     rc = mdb_txn_commit(view_txn(view));
     view->txn = NULL;
     if (rc != MDB_SUCCESS) {
-        log_line(LOG_LEVEL_ERROR, "commit_failed", "error=\"%s\"", mdb_strerror(rc));
         return commit_failure(view->store, rc);
     }
     view->store->head = *head;

@@ -1,4 +1,592 @@
 /*
- * test_abuse.c - hostile bytes on an authenticated connection never disturb anybody else (E68),
- * and tickets cannot be forged, lent or reused.
+ * test_abuse.c - hostile bytes of an authenticated peer end in a typed error or a close, and
+ * disturb nobody else (E68); tickets cannot be forged, lent or misused (E63).
+ *
+ * Behind each attack a well-behaved client on the same server must get its right answers.
  */
+#include "protocol/bytes.h"
+#include "tests/integration/bystander.h"
+#include "tests/integration/hostile.h"
+#include "tests/lib/wire.h"
+
+enum {
+    BURST = 64,
+    CREDIT = 4,
+    GREASE_FIRST = 0x7F00,
+    GREASE_LAST = 0x7FFF,
+    OTHER_TENANT = 2,
+};
+
+static SSL_CTX *carrier_keys; /* Of the SWITCH that misbehaves. */
+
+/* ---- frames that are none ------------------------------------------------------------------- */
+
+static void
+attacker_open(struct raw *raw)
+{
+    raw_open_ready(raw, &world.server, carrier_keys);
+}
+
+/* Said in an open session: an ERROR with this status, and the connection ends. */
+static void
+expect_violation(const uint8_t *bytes, size_t bytes_count, uint16_t status)
+{
+    static struct raw raw;
+
+    attacker_open(&raw);
+    assert_true(raw_write(&raw, bytes, bytes_count));
+    raw_expect_error(&raw, status);
+    raw_close(&raw);
+}
+
+static void
+test_e68_what_is_no_frame_ends_the_connection(void **state)
+{
+    static const struct {
+        uint32_t size;
+        uint16_t op;
+        uint16_t block;
+        uint16_t reserved;
+    } rows[] = {
+        {0, ZR_OP_PING, 0, 0},
+        {16, ZR_OP_PING, 0, 0}, /* Below the header. */
+        {23, ZR_OP_PING, 0, 0},
+        {25, ZR_OP_PING, 0, 0}, /* No multiple of 8. */
+        {ZR_FRAME_BYTES_LIMIT + 8, ZR_OP_PING, 0, 0},
+        {UINT32_MAX, ZR_OP_PING, 0, 0},
+        {UINT32_MAX - 7, ZR_OP_PING, 0, 0},
+        {24, 0, 0, 0},          /* No operation is 0. */
+        {24, ZR_OP_PING, 8, 0}, /* The block ends behind the frame. */
+        {32, ZR_OP_PING, 16, 0},
+        {32, ZR_OP_PING, 65528, 0},
+        {32, ZR_OP_PING, 4, 0}, /* No multiple of 8. */
+        {24, ZR_OP_PING, 0, 1}, /* Reserved. */
+        {24, ZR_OP_PING | ZR_OP_RESPONSE, 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint8_t frame[32] = {0};
+
+        zr_store_u32(frame, rows[i].size);
+        zr_store_u16(frame + 4, rows[i].op);
+        frame[6] = 1;
+        zr_store_u64(frame + 8, 2);
+        zr_store_u16(frame + 20, rows[i].block);
+        zr_store_u16(frame + 22, rows[i].reserved);
+        expect_violation(frame, sizeof frame, ZR_STATUS_BAD_FRAME);
+    }
+    bystander_is_well();
+}
+
+/* The limit is the one of this connection, not the highest there is. */
+static void
+test_e68_frame_above_the_negotiated_size_is_refused(void **state)
+{
+    struct zr_hello_request hello = raw_hello_request();
+    uint8_t frame[ZR_HEADER_BYTES] = {0};
+    static struct raw raw;
+
+    (void)state;
+    hello.frame_bytes_max = ZR_FRAME_BYTES_DEFAULT;
+    raw_open(&raw, &world.server, carrier_keys);
+    assert_int_equal(raw_ask(&raw, ZR_OP_HELLO, &hello), ZR_STATUS_OK);
+    zr_store_u32(frame, ZR_FRAME_BYTES_DEFAULT + 8); /* Refused before its body is awaited. */
+    assert_true(raw_write(&raw, frame, sizeof frame));
+    raw_expect_error(&raw, ZR_STATUS_BAD_FRAME);
+    raw_close(&raw);
+}
+
+static void
+test_ids_that_do_not_increase_end_the_connection(void **state)
+{
+    static const uint64_t ids[] = {0, 1, 2};
+    static struct raw raw;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        uint8_t frame[ZR_FRAME_BYTES_LIMIT];
+        size_t bytes;
+
+        attacker_open(&raw);
+        assert_int_equal(raw_ask(&raw, ZR_OP_PING, NULL), ZR_STATUS_OK); /* Id 2. */
+        bytes = raw_encode(&raw, frame, ZR_OP_PING, NULL);
+        zr_store_u64(frame + 8, ids[i]);
+        assert_true(raw_write(&raw, frame, bytes));
+        raw_expect_error(&raw, ZR_STATUS_BAD_ID);
+        assert_int_equal(raw.header.id, ids[i]);
+        raw_close(&raw);
+    }
+}
+
+/* ---- HELLO ---------------------------------------------------------------------------------- */
+
+static void
+test_hello_comes_first_and_once(void **state)
+{
+    const struct zr_hello_request hello = raw_hello_request();
+    uint8_t frame[ZR_FRAME_BYTES_LIMIT];
+    static struct raw raw;
+
+    (void)state;
+    attacker_open(&raw);
+    assert_true(raw_write(&raw, frame, raw_encode(&raw, frame, ZR_OP_HELLO, &hello)));
+    raw_expect_error(&raw, ZR_STATUS_HELLO_EXPECTED);
+    raw_close(&raw);
+    for (uint16_t op = ZR_OP_PING; op <= ZR_OP_AUDIT; op++) {
+        if (zr_operation_find(op) == NULL) {
+            continue;
+        }
+        raw_open(&raw, &world.server, carrier_keys);
+        assert_true(raw_write(&raw, frame, raw_encode(&raw, frame, op, NULL)));
+        raw_expect_error(&raw, ZR_STATUS_HELLO_EXPECTED);
+        raw_close(&raw);
+    }
+}
+
+/* Every byte of HELLO but those that may hold anything, set to what it must not be. */
+static void
+test_wrong_hello_is_refused_and_ends_the_connection(void **state)
+{
+    static const struct {
+        const char *field; /* NULL: the size of the frame. */
+        uint64_t value;
+        uint16_t bytes;
+        uint16_t status;
+    } rows[] = {
+        {"magic", 0, 8, ZR_STATUS_BAD_FRAME},
+        {"features_required", 1, 8, ZR_STATUS_VERSION},
+        {"environment", 1, 8, ZR_STATUS_WRONG_ENVIRONMENT},
+        {"protocol_min", 2, 2, ZR_STATUS_VERSION},
+        {"protocol_max", 0, 2, ZR_STATUS_VERSION},
+        {"client_kind", 0, 1, ZR_STATUS_BAD_FRAME},
+        {"client_kind", 99, 1, ZR_STATUS_BAD_FRAME},
+        {"build", 0xFF, 1, ZR_STATUS_BAD_FRAME},
+    };
+    struct zr_hello_request hello = raw_hello_request();
+    uint8_t frame[ZR_FRAME_BYTES_LIMIT] = {0};
+    static struct raw raw;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t bytes;
+
+        raw_open(&raw, &world.server, carrier_keys);
+        bytes = raw_encode(&raw, frame, ZR_OP_HELLO, &hello);
+        memcpy(frame + zr_shape_offset_of(&zr_hello_request_shape, rows[i].field), &rows[i].value,
+               rows[i].bytes);
+        assert_true(raw_write(&raw, frame, bytes));
+        assert_int_equal(raw_answer(&raw, ZR_OP_HELLO), rows[i].status);
+        assert_false(raw_read(&raw));
+        raw_close(&raw);
+    }
+    raw_open(&raw, &world.server, carrier_keys);
+    (void)raw_encode(&raw, frame, ZR_OP_HELLO, &hello);
+    zr_store_u32(frame, ZR_HELLO_BYTES_MAX + 8);
+    assert_true(raw_write(&raw, frame, ZR_HELLO_BYTES_MAX + 8));
+    raw_expect_error(&raw, ZR_STATUS_BAD_FRAME);
+    raw_close(&raw);
+    bystander_is_well();
+}
+
+/* ---- credit --------------------------------------------------------------------------------- */
+
+/* One burst of more requests than were granted: some are answered, then it is over. */
+static void
+test_more_requests_than_credit_end_the_connection(void **state)
+{
+    struct zr_hello_request hello = raw_hello_request();
+    static uint8_t burst[BURST * ZR_HEADER_BYTES];
+    uint8_t frame[ZR_FRAME_BYTES_LIMIT];
+    size_t bytes = 0;
+    static struct raw raw;
+    unsigned answered = 0;
+
+    (void)state;
+    hello.credit = CREDIT;
+    raw_open(&raw, &world.server, carrier_keys);
+    assert_int_equal(raw_ask(&raw, ZR_OP_HELLO, &hello), ZR_STATUS_OK);
+    assert_int_equal(raw.header.credit, CREDIT);
+    for (int i = 0; i < BURST; i++) {
+        (void)raw_encode(&raw, frame, ZR_OP_PING, NULL);
+        memcpy(burst + bytes, frame, ZR_HEADER_BYTES);
+        bytes += ZR_HEADER_BYTES;
+    }
+    assert_true(raw_write(&raw, burst, bytes));
+    for (;;) {
+        assert_true(raw_read(&raw));
+        if (raw.header.op != (ZR_OP_PING | ZR_OP_RESPONSE)) {
+            break;
+        }
+        answered++;
+    }
+    assert_int_equal(raw.header.op, ZR_OP_ERROR | ZR_OP_RESPONSE);
+    assert_int_equal(raw.header.status, ZR_STATUS_CREDIT_EXCEEDED);
+    assert_int_equal(answered, CREDIT);
+    assert_false(raw_read(&raw));
+    raw_close(&raw);
+}
+
+/* ---- what fails alone ----------------------------------------------------------------------- */
+
+/* A request with another op, version or flags. Its connection lives on. */
+static uint16_t
+ask_with(struct raw *raw, uint16_t op, uint8_t version, uint8_t flags)
+{
+    uint8_t frame[ZR_FRAME_BYTES_LIMIT];
+    const size_t bytes = raw_encode(raw, frame, ZR_OP_PING, NULL);
+
+    zr_store_u16(frame + 4, op);
+    frame[6] = version;
+    frame[7] = flags;
+    assert_true(raw_write(raw, frame, bytes));
+    return raw_answer(raw, op);
+}
+
+static void
+test_e68_unknown_things_fail_alone(void **state)
+{
+    static struct raw raw;
+
+    (void)state;
+    attacker_open(&raw);
+    for (uint16_t op = ZR_OP_MIN; op <= ZR_OP_AUDIT + 16; op++) {
+        if (zr_operation_find(op) == NULL) {
+            assert_int_equal(ask_with(&raw, op, 1, 0), ZR_STATUS_UNKNOWN_OP);
+        }
+    }
+    for (uint16_t op = GREASE_FIRST; op <= GREASE_LAST; op++) {
+        assert_int_equal(ask_with(&raw, op, 1, 0), ZR_STATUS_UNKNOWN_OP);
+    }
+    for (unsigned flags = 0; flags < 256; flags++) {
+        const bool critical = (flags & (ZR_FLAGS_CRITICAL - ZR_FLAG_RETRY)) != 0;
+
+        assert_int_equal(ask_with(&raw, ZR_OP_PING, 1, (uint8_t)flags),
+                         critical ? ZR_STATUS_UNSUPPORTED_FLAG : ZR_STATUS_OK);
+    }
+    assert_int_equal(ask_with(&raw, ZR_OP_PING, 0, 0), ZR_STATUS_UNSUPPORTED_VERSION);
+    assert_int_equal(ask_with(&raw, ZR_OP_PING, 2, 0), ZR_STATUS_UNSUPPORTED_VERSION);
+    assert_int_equal(ask_with(&raw, ZR_OP_PING, 255, 0), ZR_STATUS_UNSUPPORTED_VERSION);
+    assert_int_equal(ask_with(&raw, ZR_OP_GOAWAY, 1, 0), ZR_STATUS_UNKNOWN_OP);
+    assert_int_equal(raw_ask(&raw, ZR_OP_PING, NULL), ZR_STATUS_OK);
+    raw_close(&raw);
+}
+
+/* Fields: every place of a valid request, set to what its row forbids. */
+struct field_attack {
+    struct raw *raw;
+    const struct zr_operation *operation;
+    const uint8_t *frame; /* Valid. */
+    size_t bytes;
+    unsigned attacks;
+};
+
+/* A value that a place must not hold; false when it may hold any. */
+static bool
+forbidden_value(const struct wire_place *place, uint8_t bytes[8])
+{
+    static const uint8_t bad_text[] = {0xC0, 0x80}; /* An overlong NUL. */
+    const struct zr_type *type = place->field == NULL ? NULL : place->field->type;
+    uint64_t value = 1;
+
+    if (place->what == WIRE_BYTES) {
+        return false;
+    }
+    if (place->what == WIRE_COUNT) {
+        value = (uint64_t)place->field->max + 1;
+    } else if (place->what == WIRE_VALUE && type->kind == ZR_KIND_TEXT) {
+        memcpy(bytes, bad_text, sizeof bad_text);
+        return true;
+    } else if (place->what == WIRE_VALUE) {
+        value = wire_type_max(type) + 1;
+        if (wire_type_max(type) == 0 ||
+            (type->bytes < 8 && value >> 8 * type->bytes != 0 && type->kind != ZR_KIND_ZIPS)) {
+            return false;
+        }
+        if (value == 0) {
+            return false;
+        }
+    }
+    memcpy(bytes, &value, sizeof value);
+    return true;
+}
+
+static void
+attack_place(void *context, const struct wire_place *place)
+{
+    struct field_attack *attack = context;
+    uint8_t frame[ZR_FRAME_BYTES_LIMIT];
+    uint8_t value[8] = {0};
+    const uint16_t bytes = place->bytes < 8 ? place->bytes : 8;
+    uint16_t status;
+
+    if (!forbidden_value(place, value)) {
+        return;
+    }
+    memcpy(frame, attack->frame, attack->bytes);
+    /* A zips4 is four values: one of them is enough. */
+    memcpy(frame + place->offset, value,
+           place->field != NULL && place->field->type == &zr_type_zips4 ? 4 : bytes);
+    zr_store_u64(frame + 8, ++attack->raw->id);
+    assert_true(raw_write(attack->raw, frame, attack->bytes));
+    status = raw_answer(attack->raw, (uint16_t)attack->operation->op);
+    if (status != ZR_STATUS_INVALID_FIELD || attack->raw->header.detail != place->offset) {
+        fail_msg("%s, offset %u (%s): %s, detail %u", attack->operation->name, place->offset,
+                 place->field != NULL && place->field->name != NULL ? place->field->name : "zeros",
+                 zr_status_code_name(status), attack->raw->header.detail);
+    }
+    attack->attacks++;
+}
+
+static void
+test_e68_forbidden_values_are_named_by_their_offset(void **state)
+{
+    static const char *const names[] = {"switch", "portal", "payments", "admin", "bench"};
+    static union zr_any_message request;
+    uint64_t seed = test_seed();
+    unsigned attacks = 0;
+    static struct raw raw;
+    size_t count;
+    const struct zr_operation *operations = zr_operations(&count);
+
+    (void)state;
+    for (size_t who = 0; who < sizeof names / sizeof names[0]; who++) {
+        SSL_CTX *keys = raw_context(&world.server, names[who]);
+
+        raw_open_ready(&raw, &world.server, keys);
+        for (size_t i = 0; i < count; i++) {
+            uint8_t frame[ZR_FRAME_BYTES_LIMIT];
+            struct field_attack attack = {&raw, &operations[i], frame, 0, 0};
+
+            if ((operations[i].roles & 1u << raw.hello.role) == 0 ||
+                operations[i].op == ZR_OP_HELLO) {
+                continue;
+            }
+            wire_fill(&request, operations[i].request, test_random(&seed), 1);
+            raw_stamp(&raw, &operations[i], &request, &seed);
+            attack.bytes = raw_encode(&raw, frame, (uint16_t)operations[i].op, &request);
+            (void)wire_walk(operations[i].request, &request, attack_place, &attack);
+            attacks += attack.attacks;
+        }
+        raw_close(&raw);
+        SSL_CTX_free(keys);
+    }
+    print_message("%u forbidden values\n", attacks);
+    assert_true(attacks > 100);
+    bystander_is_well();
+}
+
+/* ---- tickets -------------------------------------------------------------------------------- */
+
+/* A slot with a contractor who will answer. */
+static struct world_slot
+slot_with_one(void)
+{
+    const struct world_slot slot = world_slot(&world);
+
+    (void)world_claim(&world, world_contractor(&world, 3, 50000), slot);
+    return slot;
+}
+
+/* One ticket in the three operations that take one. */
+static void
+expect_bad_ticket(struct zr_client *client, const struct zr_connect_request *connect,
+                  const struct zr_id *call_id)
+{
+    struct zr_route_next_request next = {.index = connect->index,
+                                         .outcome = ZR_OUTCOME_NO_ANSWER,
+                                         .ticket_length = connect->ticket_length};
+    struct zr_end_request end = world_end_request(call_id, 1000);
+    struct zr_settlement_reply settled;
+    struct zr_connect_reply connected;
+    struct zr_route_reply routed;
+
+    memcpy(next.ticket, connect->ticket, sizeof next.ticket);
+    memcpy(end.ticket, connect->ticket, sizeof end.ticket);
+    end.ticket_length = connect->ticket_length;
+    end.index = connect->index;
+    assert_int_equal(zr_connect(client, connect, &connected), ZR_STATUS_BAD_TICKET);
+    assert_int_equal(connected.contractor, 0);
+    assert_int_equal(zr_route_next(client, &next, &routed), ZR_STATUS_BAD_TICKET);
+    assert_int_equal(routed.candidates_count, 0);
+    if (end.ticket_length > 0) { /* Without one it means the connected leg. */
+        assert_int_equal(zr_end(client, &end, &settled), ZR_STATUS_BAD_TICKET);
+    }
+}
+
+static void
+test_e63_forged_ticket_is_refused(void **state)
+{
+    struct zr_id call_id;
+    const struct zr_route_reply routed = world_call(&world, slot_with_one(), &call_id);
+    const struct zr_connect_request right = world_connect_request(&routed);
+    struct zr_connect_request forged;
+
+    (void)state;
+    for (uint16_t at = 0; at < right.ticket_length; at++) {
+        forged = right;
+        forged.ticket[at] ^= (uint8_t)(1u << at % 8);
+        expect_bad_ticket(world.carrier, &forged, &call_id);
+        forged = right;
+        forged.ticket_length = at; /* Cut. */
+        expect_bad_ticket(world.carrier, &forged, &call_id);
+    }
+    forged = right;
+    forged.ticket_length++;
+    expect_bad_ticket(world.carrier, &forged, &call_id);
+    forged.ticket_length = sizeof forged.ticket;
+    expect_bad_ticket(world.carrier, &forged, &call_id);
+    for (unsigned index = 1; index < 255; index++) { /* It has one candidate, the first. */
+        forged = right;
+        forged.index = (uint8_t)index;
+        expect_bad_ticket(world.carrier, &forged, &call_id);
+    }
+    assert_int_equal(world_connect(&world, &routed).state, ZR_CALL_CONNECTED);
+    (void)world_end(&world, &call_id, 1000);
+}
+
+/* A ticket of a call in END of another call. */
+static void
+test_ticket_of_another_call_is_refused(void **state)
+{
+    struct zr_id call_id;
+    struct zr_id other_id;
+    const struct zr_route_reply routed = world_call(&world, slot_with_one(), &call_id);
+    struct zr_end_request end;
+    struct zr_settlement_reply settled;
+
+    (void)state;
+    (void)world_call(&world, slot_with_one(), &other_id);
+    end = world_end_request(&other_id, 1000);
+    end.index = routed.attempt;
+    end.ticket_length = routed.ticket_length;
+    memcpy(end.ticket, routed.ticket, sizeof end.ticket);
+    assert_int_equal(zr_end(world.carrier, &end, &settled), ZR_STATUS_BAD_TICKET);
+}
+
+/* A query promises nothing: not even when the call was routed, and routed anew, meanwhile. */
+static void
+test_ticket_of_a_query_is_refused(void **state)
+{
+    struct zr_route_request route = world_route_request(&world, slot_with_one());
+    struct zr_route_reply query;
+    struct zr_route_reply routed;
+    struct zr_connect_request connect;
+
+    (void)state;
+    route.flags = 0;
+    assert_int_equal(world_route(&world, &route, &query), 0);
+    assert_true(query.ticket_length > 0);
+    connect = world_connect_request(&query);
+    expect_bad_ticket(world.carrier, &connect, &route.call_id);
+    route.flags = 2;
+    assert_int_equal(world_route(&world, &route, &routed), 0);
+    expect_bad_ticket(world.carrier, &connect, &route.call_id);
+    route.campaign = 7;
+    assert_int_equal(world_route(&world, &route, &routed), 0);
+    assert_int_equal(routed.revision, 1);
+    expect_bad_ticket(world.carrier, &connect, &route.call_id);
+}
+
+static void
+test_ticket_of_another_tenant_is_refused(void **state)
+{
+    const struct server_identity identity = {"switch-2", OTHER_TENANT, ZR_ROLE_SWITCH, 0};
+    struct zr_route_request route = world_route_request(&world, slot_with_one());
+    struct zr_connect_request connect;
+    struct zr_route_reply theirs;
+    struct zr_route_reply own;
+    struct zr_client *client;
+
+    (void)state;
+    (void)server_principal(&world.server, &identity);
+    client = server_client(&world.server, "switch-2");
+    assert_int_equal(world_route(&world, &route, &theirs), 0);
+    connect = world_connect_request(&theirs);
+    expect_bad_ticket(client, &connect, &route.call_id);
+    /* The same call id is a call of its own here, and may be routed anew: still not its ticket. */
+    route.flags = 2;
+    assert_int_equal(zr_route(client, &route, &own), 0);
+    expect_bad_ticket(client, &connect, &route.call_id);
+    route.campaign = 7;
+    assert_int_equal(zr_route(client, &route, &own), 0);
+    assert_int_equal(own.revision, 1);
+    expect_bad_ticket(client, &connect, &route.call_id);
+    zr_client_close(client);
+}
+
+/* A call that had more attempts than its new slot allows: refused, and nobody falls over it. */
+static void
+test_call_without_attempts_left_is_not_routed_anew(void **state)
+{
+    const struct world_slot wide = world_slot(&world);
+    const struct world_slot narrow = slot_with_one();
+    struct zr_policy policy = world_policy(&world, narrow);
+    struct zr_route_request route = world_route_request(&world, wide);
+    struct zr_route_next_request next;
+    struct zr_route_reply routed;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        (void)world_claim(&world, world_contractor(&world, 3, 50000), wide);
+    }
+    policy.max_attempts = 1;
+    world_policy_put(&world, narrow, &policy);
+    assert_int_equal(world_route(&world, &route, &routed), 0);
+    for (int attempts = 1; attempts <= 2; attempts++) {
+        next = world_next_request(&routed, ZR_OUTCOME_NO_ANSWER);
+        assert_int_equal(zr_route_next(world.carrier, &next, &routed), 0);
+        route.category = narrow.category;
+        route.campaign = (uint16_t)attempts;
+        {
+            struct zr_route_reply refused;
+
+            assert_int_equal(world_route(&world, &route, &refused), ZR_STATUS_EXHAUSTED);
+            assert_int_equal(refused.candidates_count, 0);
+            assert_int_equal(refused.ticket_length, 0);
+        }
+    }
+    bystander_is_well();
+}
+
+/* ---- the group ------------------------------------------------------------------------------ */
+
+static int
+setup(void **state)
+{
+    const int result = world_setup(state);
+
+    bystander_make();
+    carrier_keys = raw_context(&world.server, "switch");
+    return result;
+}
+
+static int
+teardown(void **state)
+{
+    bystander_is_well();
+    SSL_CTX_free(carrier_keys);
+    return world_teardown(state);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_e68_what_is_no_frame_ends_the_connection),
+        cmocka_unit_test(test_e68_frame_above_the_negotiated_size_is_refused),
+        cmocka_unit_test(test_ids_that_do_not_increase_end_the_connection),
+        cmocka_unit_test(test_hello_comes_first_and_once),
+        cmocka_unit_test(test_wrong_hello_is_refused_and_ends_the_connection),
+        cmocka_unit_test(test_more_requests_than_credit_end_the_connection),
+        cmocka_unit_test(test_e68_unknown_things_fail_alone),
+        cmocka_unit_test(test_e68_forbidden_values_are_named_by_their_offset),
+        cmocka_unit_test(test_e63_forged_ticket_is_refused),
+        cmocka_unit_test(test_ticket_of_another_call_is_refused),
+        cmocka_unit_test(test_ticket_of_a_query_is_refused),
+        cmocka_unit_test(test_ticket_of_another_tenant_is_refused),
+        cmocka_unit_test(test_call_without_attempts_left_is_not_routed_anew),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -327,13 +327,13 @@ test_e13_a_pause_skips_keeps_the_title_and_names_its_deadline(void **state)
 
     (void)state;
     held_make(&held, 2);
-    now_ms = server_advance(&world.server, 0);
+    now_ms = world_advance(&world, 0);
     paused = world_pause(&world, held.claims[0]);
     assert_int_equal(paused.state, ZR_CLAIM_PAUSED);
     assert_int_equal(paused.grace_deadline_ms, now_ms + GRACE_DAYS * WORLD_DAY_MS);
     assert_int_equal(world_call(&world, held.slot, NULL).candidates[0].contractor,
                      held.contractors[1]);
-    (void)server_advance(&world.server, 13 * WORLD_DAY_MS + 23 * WORLD_HOUR_MS);
+    (void)world_advance(&world, 13 * WORLD_DAY_MS + 23 * WORLD_HOUR_MS);
     assert_int_equal(world_resume(&world, held.claims[0]).state, ZR_CLAIM_LIVE);
     assert_int_equal(slot_get(held.slot).claims[0].claim_id, held.claims[0]);
     assert_int_equal(world_call(&world, held.slot, NULL).candidates[0].contractor,
@@ -351,12 +351,12 @@ test_m2_a_short_resume_continues_the_old_clock(void **state)
     (void)state;
     held_make(&held, 1);
     deadline_ms = world_pause(&world, held.claims[0]).grace_deadline_ms;
-    (void)server_advance(&world.server, WORLD_DAY_MS);
+    (void)world_advance(&world, WORLD_DAY_MS);
     (void)world_resume(&world, held.claims[0]);
-    (void)server_advance(&world.server, 7 * WORLD_DAY_MS - 1);
+    (void)world_advance(&world, 7 * WORLD_DAY_MS - 1);
     assert_int_equal(world_pause(&world, held.claims[0]).grace_deadline_ms, deadline_ms);
     (void)world_resume(&world, held.claims[0]);
-    now_ms = server_advance(&world.server, 7 * WORLD_DAY_MS);
+    now_ms = world_advance(&world, 7 * WORLD_DAY_MS);
     assert_int_equal(world_pause(&world, held.claims[0]).grace_deadline_ms,
                      now_ms + GRACE_DAYS * WORLD_DAY_MS);
 }

@@ -10,10 +10,10 @@
 
 enum { TAIL_ROWS = 4096, MAP_MIB = 64, STACK_BYTES = 32768 };
 
-const struct dw_actor DW_ADMIN = {ZR_ROLE_ADMIN, 1, 0};
-const struct dw_actor DW_PORTAL = {ZR_ROLE_PORTAL, DW_PORTAL_TENANT, 0};
-const struct dw_actor DW_SWITCH = {ZR_ROLE_SWITCH, DW_SWITCH_TENANT, 0};
-const struct dw_actor DW_PAYMENTS = {ZR_ROLE_PAYMENTS, 4, 0};
+const struct dw_actor dw_admin = {ZR_ROLE_ADMIN, 1, 0};
+const struct dw_actor dw_portal = {ZR_ROLE_PORTAL, DW_PORTAL_TENANT, 0};
+const struct dw_actor dw_switch = {ZR_ROLE_SWITCH, DW_SWITCH_TENANT, 0};
+const struct dw_actor dw_payments = {ZR_ROLE_PAYMENTS, 4, 0};
 
 int
 dw_group_setup(void **state)
@@ -114,7 +114,7 @@ put_category(struct domain_world *world, const char *name)
         .rate_cents = DW_RATE, .offered = true, .zips_action = ZR_ZIPS_EVERYWHERE};
 
     (void)snprintf(request.name, sizeof request.name, "%s", name);
-    assert_int_equal(dw_run(world, DW_ADMIN, ZR_OP_CATEGORY_PUT, &request), ZR_STATUS_OK);
+    assert_int_equal(dw_run(world, dw_admin, ZR_OP_CATEGORY_PUT, &request), ZR_STATUS_OK);
 }
 
 int
@@ -145,8 +145,8 @@ balances_sum(struct domain_world *world)
     struct account_row account;
     int64_t sum = 0;
 
-    for (uint8_t i = ZR_ACCOUNT_MAIN; i <= ZR_ACCOUNT_POOL; i++) {
-        state_account_get(&world->state, i, &account);
+    for (int i = ZR_ACCOUNT_MAIN; i <= ZR_ACCOUNT_POOL; i++) {
+        state_account_get(&world->state, (uint8_t)i, &account);
         sum += account.balance_cents;
     }
     for (uint32_t i = 1; i <= contractors; i++) {
@@ -179,7 +179,7 @@ dw_set_status(struct domain_world *world, uint32_t contractor, uint8_t status)
     const struct zr_contractor_status_request request = {.contractor = contractor,
                                                          .contractor_status = status};
 
-    assert_int_equal(dw_run(world, DW_ADMIN, ZR_OP_CONTRACTOR_STATUS, &request), ZR_STATUS_OK);
+    assert_int_equal(dw_run(world, dw_admin, ZR_OP_CONTRACTOR_STATUS, &request), ZR_STATUS_OK);
 }
 
 static void
@@ -189,7 +189,7 @@ topup(struct domain_world *world, uint32_t contractor, int64_t cents)
 
     (void)snprintf(request.provider_ref, sizeof request.provider_ref, "ref-%llu",
                    (unsigned long long)++world->serial);
-    assert_int_equal(dw_run(world, DW_PAYMENTS, ZR_OP_TOPUP, &request), ZR_STATUS_OK);
+    assert_int_equal(dw_run(world, dw_payments, ZR_OP_TOPUP, &request), ZR_STATUS_OK);
 }
 
 uint32_t
@@ -205,7 +205,7 @@ dw_contractor(struct domain_world *world, int64_t cents)
     };
     uint32_t contractor;
 
-    assert_int_equal(dw_run(world, DW_PORTAL, ZR_OP_CONTRACTOR_PUT, &request), ZR_STATUS_OK);
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_CONTRACTOR_PUT, &request), ZR_STATUS_OK);
     contractor = world->reply.contractor_put_reply.contractor;
     dw_set_status(world, contractor, ZR_CONTRACTOR_APPROVED);
     if (cents > 0) {
@@ -262,7 +262,7 @@ dw_claim(struct domain_world *world, uint32_t contractor)
         .slots_count = 1,
     };
 
-    (void)dw_run(world, DW_PORTAL, ZR_OP_CLAIM, &request);
+    (void)dw_run(world, dw_portal, ZR_OP_CLAIM, &request);
     return &world->reply.claim_reply.results[0];
 }
 
@@ -283,10 +283,10 @@ dw_policy(struct domain_world *world, const struct zr_policy *policy)
     const struct zr_policy_get_request get = {.scope = ZR_SCOPE_NETWORK};
     struct zr_policy_put_request put = {.scope = ZR_SCOPE_NETWORK, .policy_count = 1};
 
-    assert_int_equal(dw_run(world, DW_ADMIN, ZR_OP_POLICY_GET, &get), ZR_STATUS_OK);
+    assert_int_equal(dw_run(world, dw_admin, ZR_OP_POLICY_GET, &get), ZR_STATUS_OK);
     put.expected_version = world->reply.policy_get_reply.own_version;
     put.policy[0] = *policy;
-    assert_int_equal(dw_run(world, DW_ADMIN, ZR_OP_POLICY_PUT, &put), ZR_STATUS_OK);
+    assert_int_equal(dw_run(world, dw_admin, ZR_OP_POLICY_PUT, &put), ZR_STATUS_OK);
 }
 
 /* ---- calls ------------------------------------------------------------------------------ */
@@ -328,7 +328,7 @@ dw_connect(struct domain_world *world, const struct ticket *ticket, uint8_t inde
     struct zr_connect_request request = {.index = index};
 
     request.ticket_length = ticket_encode(request.ticket, ticket, &world->keys, world->mac);
-    return dw_run(world, DW_SWITCH, ZR_OP_CONNECT, &request);
+    return dw_run(world, dw_switch, ZR_OP_CONNECT, &request);
 }
 
 uint16_t
@@ -336,7 +336,7 @@ dw_qualify(struct domain_world *world, const struct ticket *ticket, uint32_t tal
 {
     const struct zr_qualify_request request = {.call_id = ticket->call_id, .talk_ms = talk_ms};
 
-    return dw_run(world, DW_SWITCH, ZR_OP_QUALIFY, &request);
+    return dw_run(world, dw_switch, ZR_OP_QUALIFY, &request);
 }
 
 uint16_t
@@ -348,7 +348,7 @@ dw_end(struct domain_world *world, const struct ticket *call, const struct ticke
     if (ticket != NULL) {
         end.ticket_length = ticket_encode(end.ticket, ticket, &world->keys, world->mac);
     }
-    return dw_run(world, DW_SWITCH, ZR_OP_END, &end);
+    return dw_run(world, dw_switch, ZR_OP_END, &end);
 }
 
 struct call_row

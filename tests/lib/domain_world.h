@@ -47,10 +47,10 @@ struct dw_actor {
     uint32_t contractor;
 };
 
-extern const struct dw_actor DW_ADMIN;
-extern const struct dw_actor DW_PORTAL;
-extern const struct dw_actor DW_SWITCH;
-extern const struct dw_actor DW_PAYMENTS;
+extern const struct dw_actor dw_admin;
+extern const struct dw_actor dw_portal;
+extern const struct dw_actor dw_switch;
+extern const struct dw_actor dw_payments;
 
 struct domain_world {
     char folder[64];
@@ -108,7 +108,7 @@ struct zr_policy dw_policy_default(void);
 /* ---- calls ------------------------------------------------------------------------------ */
 
 /*
- * A ticket as a ROUTE of DW_SWITCH would sign it now: a new call in DW_ZIP, DW_CATEGORY, these
+ * A ticket as a ROUTE of dw_switch would sign it now: a new call in DW_ZIP, DW_CATEGORY, these
  * contractors in ring order at ranks 1, 2 ..., default policy, caller 4711.
  */
 struct ticket dw_ticket(struct domain_world *world, const uint32_t *contractors, uint8_t count);

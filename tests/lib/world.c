@@ -10,7 +10,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { CATEGORY_NAME_BYTES = 33 };
@@ -22,9 +21,7 @@ expect_ok(int result, const char *what)
     if (result != 0) {
         const char *name = zr_result_name(result);
 
-        (void)fprintf(stderr, "world: %s: %s (0x%04X)\n", what, name != NULL ? name : "?",
-                      (unsigned)result);
-        abort();
+        fail_msg("world: %s: %s (0x%04X)", what, name != NULL ? name : "?", (unsigned)result);
     }
 }
 
@@ -296,6 +293,21 @@ world_reconnect(struct world *world)
 {
     clients_close(world);
     clients_open(world);
+}
+
+uint64_t
+world_advance(struct world *world, uint64_t advance_ms)
+{
+    struct zr_client *const clients[] = {world->admin,      world->portal,   world->carrier,
+                                         world->callcenter, world->payments, world->auditor};
+    const struct zr_empty request = {0};
+    const uint64_t now_ms = server_advance(&world->server, advance_ms);
+    struct zr_ping_reply reply;
+
+    for (size_t i = 0; i < sizeof clients / sizeof clients[0]; i++) {
+        expect_ok(zr_ping(clients[i], &request, &reply), "PING");
+    }
+    return now_ms;
 }
 
 static int

@@ -63,6 +63,12 @@ int world_close(struct world *world);
 /* Close the clients and open them again: after server_restart(), when a case must not wait. */
 void world_reconnect(struct world *world);
 
+/*
+ * Move the log clock, and let every client learn of it (PING): a library that does not know stamps
+ * its keys with the old time, and after 72 h they would be KEY_EXPIRED. Returns the clock.
+ */
+uint64_t world_advance(struct world *world, uint64_t advance_ms);
+
 /* ---- catalogue --------------------------------------------------------------------------- */
 
 /* Import the ZIP table of every world, plus `zip` when it is not 0. */

@@ -18,7 +18,7 @@ claim_of(uint32_t contractor, uint32_t zip, uint16_t category)
 static uint16_t
 run_claim(struct domain_world *world, const struct zr_claim_request *request)
 {
-    return dw_run(world, DW_PORTAL, ZR_OP_CLAIM, request);
+    return dw_run(world, dw_portal, ZR_OP_CLAIM, request);
 }
 
 static const struct zr_claim_result *
@@ -189,7 +189,7 @@ test_a_slot_holds_its_bound(void **state)
     struct domain_world *world = *state;
 
     set_positions(world, SLOT_CLAIMS_MAX);
-    for (uint16_t i = 1; i <= SLOT_CLAIMS_MAX; i++) {
+    for (int i = 1; i <= SLOT_CLAIMS_MAX; i++) {
         assert_int_equal(dw_claim(world, dw_contractor(world, 0))->rank, i);
     }
     assert_int_equal(dw_claim(world, dw_contractor(world, 0))->status, ZR_STATUS_SLOT_FULL);
@@ -275,11 +275,12 @@ make_open_slot(struct domain_world *world, uint32_t backups[2])
         backups[i] = dw_contractor(world, 0);
         assert_int_equal(dw_claim(world, backups[i])->status, ZR_STATUS_OK);
     }
-    assert_int_equal(dw_run(world, DW_PORTAL, ZR_OP_RELEASE, &release), ZR_STATUS_OK);
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_RELEASE, &release), ZR_STATUS_OK);
     assert_int_equal(dw_slot(world).open, 1);
 }
 
-/* E6, E69, M2 (c): a live backup takes the title; claim and seq stay, and it asks for no consent. */
+/* E6, E69, M2 (c): a live backup takes the title; claim and seq stay, and it asks for no consent.
+ */
 static void
 test_a_live_backup_takes_an_open_title(void **state)
 {

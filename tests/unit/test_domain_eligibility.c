@@ -184,10 +184,10 @@ test_only_approved_contractors_ring(void **state)
 {
     (void)state;
 
-    for (uint8_t status = ZR_CONTRACTOR_PENDING; status <= ZR_CONTRACTOR_CLOSED; status++) {
+    for (int status = ZR_CONTRACTOR_PENDING; status <= ZR_CONTRACTOR_CLOSED; status++) {
         struct question question = question_just_yes();
 
-        question.contractor.status = status;
+        question.contractor.status = (uint8_t)status;
         assert_int_equal(judge(&question),
                          status == ZR_CONTRACTOR_APPROVED ? 0 : REASON_NOT_APPROVED);
     }
@@ -328,11 +328,11 @@ test_everyone_is_judged_whatever_is_wanted(void **state)
 {
     (void)state;
 
-    for (uint8_t want = 1; want <= TICKET_CANDIDATES_MAX; want++) {
+    for (int want = 1; want <= TICKET_CANDIDATES_MAX; want++) {
         struct scene scene;
 
         scene_make(&scene, 8, 0);
-        scene.call.want = want;
+        scene.call.want = (uint8_t)want;
         scene_decide(&scene);
         assert_int_equal(scene.decision.candidates_count, want);
         assert_int_equal(scene.decision.judged_count, 8);

@@ -127,7 +127,7 @@ test_a_credit_restores_the_split_in_order(void **state)
     ledger_charge(&world->state, &command, &wallet, &entry, 1500);
     (void)charge(world, &wallet, 100, 9000); /* Another call's charge comes between. */
     ledger_credit_charge(&world->state, &command, &wallet, 1, &entry.call_ref);
-    assert_int_equal(wallet.main_cents, -1100);
+    assert_int_equal(wallet.main_cents, -1100); /* Nothing of the other call's 100. */
     assert_int_equal(wallet.credit_cents, 600);
     assert_int_equal(wallet.charged_cents, 100);
     transfer = wallet.last_transfer;
@@ -217,7 +217,7 @@ topup(struct domain_world *world, uint32_t contractor, int64_t cents, const char
     struct zr_topup_request request = {.amount_cents = cents, .contractor = contractor};
 
     (void)snprintf(request.provider_ref, sizeof request.provider_ref, "%s", ref);
-    return dw_run(world, DW_PAYMENTS, ZR_OP_TOPUP, &request);
+    return dw_run(world, dw_payments, ZR_OP_TOPUP, &request);
 }
 
 /* I14, E57: a reference credits once; the second time it says so and moves nothing. */
@@ -315,7 +315,7 @@ test_the_wallet_says_what_it_holds(void **state)
     const uint32_t contractor = dw_contractor(world, 5000);
 
     dw_give_credit(world, contractor, 300);
-    assert_int_equal(wallet_get(world, DW_PORTAL, contractor), ZR_STATUS_OK);
+    assert_int_equal(wallet_get(world, dw_portal, contractor), ZR_STATUS_OK);
     assert_int_equal(reply->posted_cents, 5300);
     assert_int_equal(reply->available_cents, 5300);
     assert_int_equal(reply->main_cents, 5000);
@@ -354,6 +354,9 @@ test_wallets_of_others_do_not_exist(void **state)
         assert_int_equal(wallet_get(world, rows[i].actor, 1), rows[i].status);
         assert_int_equal(dw_run(world, rows[i].actor, ZR_OP_LEDGER_LIST, &list), rows[i].status);
         assert_int_equal(wallet_get(world, rows[i].actor, 77), ZR_STATUS_NOT_FOUND);
+        assert_int_equal(dw_run(world, rows[i].actor, ZR_OP_LEDGER_LIST,
+                                &(struct zr_ledger_list_request){.contractor = 77}),
+                         ZR_STATUS_NOT_FOUND);
     }
 }
 
@@ -362,7 +365,7 @@ ledger_page(struct domain_world *world, uint32_t contractor, uint64_t before)
 {
     const struct zr_ledger_list_request request = {.before = before, .contractor = contractor};
 
-    assert_int_equal(dw_run(world, DW_PORTAL, ZR_OP_LEDGER_LIST, &request), ZR_STATUS_OK);
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_LEDGER_LIST, &request), ZR_STATUS_OK);
     return &world->reply.ledger_list_reply;
 }
 
@@ -459,9 +462,9 @@ test_a_cursor_of_another_ledger_is_not_found(void **state)
     struct zr_ledger_list_request request = {.before = mine, .contractor = other};
 
     assert_int_equal(ledger_page(world, contractor, mine)->entries_count, 0);
-    assert_int_equal(dw_run(world, DW_PORTAL, ZR_OP_LEDGER_LIST, &request), ZR_STATUS_NOT_FOUND);
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_LEDGER_LIST, &request), ZR_STATUS_NOT_FOUND);
     request.before = mine + 100;
-    assert_int_equal(dw_run(world, DW_PORTAL, ZR_OP_LEDGER_LIST, &request), ZR_STATUS_NOT_FOUND);
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_LEDGER_LIST, &request), ZR_STATUS_NOT_FOUND);
 }
 
 int

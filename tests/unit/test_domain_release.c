@@ -38,25 +38,25 @@ release_as(struct domain_world *world, struct dw_actor actor, uint64_t claim_id)
 static uint64_t
 release(struct domain_world *world, uint64_t claim_id)
 {
-    assert_int_equal(release_as(world, DW_PORTAL, claim_id), ZR_STATUS_OK);
+    assert_int_equal(release_as(world, dw_portal, claim_id), ZR_STATUS_OK);
     return world->reply.claim_state_reply.promoted_claim_id;
 }
 
 static uint16_t
-pause(struct domain_world *world, uint64_t claim_id, uint32_t contractor)
+pause_it(struct domain_world *world, uint64_t claim_id, uint32_t contractor)
 {
     const struct zr_pause_request request = {
         .claim_id = claim_id, .contractor = contractor, .until_ms = DW_START_MS + 5};
 
-    return dw_run(world, DW_PORTAL, ZR_OP_PAUSE, &request);
+    return dw_run(world, dw_portal, ZR_OP_PAUSE, &request);
 }
 
 static uint16_t
-resume(struct domain_world *world, uint64_t claim_id, uint32_t contractor)
+resume_it(struct domain_world *world, uint64_t claim_id, uint32_t contractor)
 {
     const struct zr_resume_request request = {.claim_id = claim_id, .contractor = contractor};
 
-    return dw_run(world, DW_PORTAL, ZR_OP_RESUME, &request);
+    return dw_run(world, dw_portal, ZR_OP_RESUME, &request);
 }
 
 /* ---- release ------------------------------------------------------------------------------ */
@@ -122,13 +122,13 @@ spoil_status(struct scene *scene)
 static void
 spoil_contractor_paused(struct scene *scene)
 {
-    assert_int_equal(pause(scene->world, 0, scene->contractors[1]), ZR_STATUS_OK);
+    assert_int_equal(pause_it(scene->world, 0, scene->contractors[1]), ZR_STATUS_OK);
 }
 
 static void
 spoil_claim_paused(struct scene *scene)
 {
-    assert_int_equal(pause(scene->world, scene->claims[1], 0), ZR_STATUS_OK);
+    assert_int_equal(pause_it(scene->world, scene->claims[1], 0), ZR_STATUS_OK);
 }
 
 /* One cent short of the title's rate, though it covers the backup's. */
@@ -235,12 +235,12 @@ test_an_ended_claim_stays_ended(void **state)
     struct scene scene = scene_make(*state, 5000);
 
     (void)release(scene.world, scene.claims[2]);
-    assert_int_equal(release_as(scene.world, DW_PORTAL, scene.claims[2]), ZR_STATUS_CLAIM_ENDED);
+    assert_int_equal(release_as(scene.world, dw_portal, scene.claims[2]), ZR_STATUS_CLAIM_ENDED);
     assert_int_equal(scene.world->reply.claim_state_reply.state, ZR_CLAIM_RELEASED);
     assert_false(scene.world->state.changed);
-    assert_int_equal(pause(scene.world, scene.claims[2], 0), ZR_STATUS_CLAIM_ENDED);
+    assert_int_equal(pause_it(scene.world, scene.claims[2], 0), ZR_STATUS_CLAIM_ENDED);
     assert_int_equal(scene.world->reply.claim_state_reply.state, ZR_CLAIM_RELEASED);
-    assert_int_equal(resume(scene.world, scene.claims[2], 0), ZR_STATUS_CLAIM_ENDED);
+    assert_int_equal(resume_it(scene.world, scene.claims[2], 0), ZR_STATUS_CLAIM_ENDED);
     assert_false(scene.world->state.changed);
 }
 
@@ -257,7 +257,7 @@ test_who_may_release(void **state)
     assert_int_equal(release_as(scene.world, other, scene.claims[0]), ZR_STATUS_NOT_FOUND);
     assert_int_equal(release_as(scene.world, self, 999), ZR_STATUS_NOT_FOUND);
     assert_int_equal(release_as(scene.world, self, scene.claims[0]), ZR_STATUS_OK);
-    assert_int_equal(release_as(scene.world, DW_ADMIN, scene.claims[1]), ZR_STATUS_OK);
+    assert_int_equal(release_as(scene.world, dw_admin, scene.claims[1]), ZR_STATUS_OK);
 }
 
 /* M5: after a claim is gone the wallet's rates are those of what is left. */
@@ -274,14 +274,42 @@ test_rates_are_counted_anew(void **state)
 
     (void)dw_claim(world, first);
     cheap = dw_claim(world, second)->claim_id;
-    assert_int_equal(dw_run(world, DW_PORTAL, ZR_OP_CLAIM, &request), ZR_STATUS_OK);
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_CLAIM, &request), ZR_STATUS_OK);
     assert_int_equal(dw_wallet(world, second).rate_min_cents, DW_RATE_2);
     (void)release(world, cheap);
     assert_int_equal(dw_wallet(world, second).rate_min_cents, DW_RATE);
     assert_int_equal(dw_wallet(world, second).rate_max_cents, DW_RATE);
-    cheap = dw_claim(world, second)->claim_id;
-    (void)release(world, world->reply.claim_reply.results[0].claim_id);
+    (void)release(world, dw_claim(world, second)->claim_id);
     assert_int_equal(dw_wallet(world, second).rate_min_cents, DW_RATE);
+}
+
+/* The cheapest of what is left, in whatever order it was claimed; a free slot asks for nothing. */
+static void
+test_the_cheapest_claim_counts(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t first = dw_contractor(world, 0);
+    const uint32_t second = dw_contractor(world, 0);
+    struct zr_claim_request request = {
+        .contractor = second, .slots = {{DW_ZIP_2, DW_CATEGORY}}, .slots_count = 1};
+    struct zr_category_put_request free_of_charge = {
+        .offered = true, .zips_action = ZR_ZIPS_EVERYWHERE, .name = "advice"};
+    uint64_t gone;
+
+    (void)dw_claim(world, first);
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_CLAIM, &request), ZR_STATUS_OK);
+    (void)dw_claim(world, second);
+    request.slots[0] = (struct zr_slot_key){DW_ZIP_2, DW_CATEGORY_2};
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_CLAIM, &request), ZR_STATUS_OK);
+    gone = world->reply.claim_reply.results[0].claim_id;
+    assert_int_equal(release_as(world, dw_portal, gone), ZR_STATUS_OK);
+    assert_int_equal(dw_wallet(world, second).rate_max_cents, DW_RATE);
+    assert_int_equal(dw_wallet(world, second).rate_min_cents, DW_RATE_2);
+    assert_int_equal(dw_run(world, dw_admin, ZR_OP_CATEGORY_PUT, &free_of_charge), ZR_STATUS_OK);
+    request.contractor = dw_contractor(world, 0);
+    request.slots[0].category = 3;
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_CLAIM, &request), ZR_STATUS_OK);
+    assert_int_equal(dw_wallet(world, request.contractor).rate_max_cents, 0);
 }
 
 /* ---- pause and resume ---------------------------------------------------------------------- */
@@ -295,24 +323,24 @@ test_a_paused_claim_keeps_its_place(void **state)
     const uint64_t deadline = DW_START_MS + 14 * DW_DAY_MS;
     struct claim_row claim;
 
-    assert_int_equal(pause(scene.world, scene.claims[0], 0), ZR_STATUS_OK);
+    assert_int_equal(pause_it(scene.world, scene.claims[0], 0), ZR_STATUS_OK);
     assert_int_equal(scene.world->reply.claim_state_reply.state, ZR_CLAIM_PAUSED);
     assert_int_equal(scene.world->reply.claim_state_reply.contractor, scene.contractors[0]);
     assert_true(scene.world->reply.claim_state_reply.grace_deadline_ms == deadline);
     assert_int_equal(dw_slot(scene.world).claims[0].paused, 1);
     assert_int_equal(dw_slot(scene.world).claims[0].title, ZR_TITLE_PRIMARY);
     scene.world->now_ms += DW_DAY_MS;
-    assert_int_equal(pause(scene.world, scene.claims[0], 0), ZR_STATUS_OK);
+    assert_int_equal(pause_it(scene.world, scene.claims[0], 0), ZR_STATUS_OK);
     assert_true(scene.world->reply.claim_state_reply.grace_deadline_ms == deadline);
     assert_true(state_claim_get(&scene.world->state, scene.claims[0], &claim));
     assert_true(claim.pause_until_ms == DW_START_MS + 5);
-    assert_int_equal(resume(scene.world, scene.claims[0], 0), ZR_STATUS_OK);
+    assert_int_equal(resume_it(scene.world, scene.claims[0], 0), ZR_STATUS_OK);
     assert_int_equal(scene.world->reply.claim_state_reply.state, ZR_CLAIM_LIVE);
     assert_int_equal(dw_slot(scene.world).claims[0].paused, 0);
     assert_true(state_claim_get(&scene.world->state, scene.claims[0], &claim));
     assert_int_equal(claim.state, ZR_CLAIM_LIVE);
     assert_true(claim.pause_deadline_ms == 0);
-    assert_int_equal(resume(scene.world, scene.claims[0], 0), ZR_STATUS_OK); /* Set-state. */
+    assert_int_equal(resume_it(scene.world, scene.claims[0], 0), ZR_STATUS_OK); /* Set-state. */
 }
 
 /* R55: a vacation of the whole contractor spans all his claims and touches none of them. */
@@ -325,16 +353,16 @@ test_a_contractor_pauses_as_a_whole(void **state)
     struct contractor_row row;
 
     (void)dw_claim(world, contractor);
-    assert_int_equal(pause(world, 0, contractor), ZR_STATUS_OK);
+    assert_int_equal(pause_it(world, 0, contractor), ZR_STATUS_OK);
     assert_int_equal(world->reply.claim_state_reply.contractor, contractor);
     assert_true(world->reply.claim_state_reply.grace_deadline_ms == deadline);
     world->now_ms += DW_DAY_MS;
-    assert_int_equal(pause(world, 0, contractor), ZR_STATUS_OK);
+    assert_int_equal(pause_it(world, 0, contractor), ZR_STATUS_OK);
     assert_true(world->reply.claim_state_reply.grace_deadline_ms == deadline);
     assert_true(state_contractor_get(&world->state, contractor, &row));
     assert_int_equal(row.paused, 1);
     assert_int_equal(dw_slot(world).claims[0].paused, 0);
-    assert_int_equal(resume(world, 0, contractor), ZR_STATUS_OK);
+    assert_int_equal(resume_it(world, 0, contractor), ZR_STATUS_OK);
     assert_true(state_contractor_get(&world->state, contractor, &row));
     assert_int_equal(row.paused, 0);
     assert_true(row.pause_deadline_ms == 0);
@@ -355,10 +383,10 @@ test_who_may_pause(void **state)
     resuming.claim_id = pausing.claim_id;
     assert_int_equal(dw_run(world, foreign, ZR_OP_PAUSE, &pausing), ZR_STATUS_NOT_FOUND);
     assert_int_equal(dw_run(world, foreign, ZR_OP_RESUME, &resuming), ZR_STATUS_NOT_FOUND);
-    assert_int_equal(pause(world, 0, 999), ZR_STATUS_NOT_FOUND);
-    assert_int_equal(resume(world, 0, 999), ZR_STATUS_NOT_FOUND);
-    assert_int_equal(pause(world, 999, 0), ZR_STATUS_NOT_FOUND);
-    assert_int_equal(resume(world, 999, 0), ZR_STATUS_NOT_FOUND);
+    assert_int_equal(pause_it(world, 0, 999), ZR_STATUS_NOT_FOUND);
+    assert_int_equal(resume_it(world, 0, 999), ZR_STATUS_NOT_FOUND);
+    assert_int_equal(pause_it(world, 999, 0), ZR_STATUS_NOT_FOUND);
+    assert_int_equal(resume_it(world, 999, 0), ZR_STATUS_NOT_FOUND);
 }
 
 /* A paused claim can be released, and may take an OPEN title while it is paused. */
@@ -367,7 +395,7 @@ test_a_paused_claim_can_end_and_rise(void **state)
 {
     struct scene scene = scene_make(*state, 0);
 
-    assert_int_equal(pause(scene.world, scene.claims[1], 0), ZR_STATUS_OK);
+    assert_int_equal(pause_it(scene.world, scene.claims[1], 0), ZR_STATUS_OK);
     (void)release(scene.world, scene.claims[0]);
     assert_int_equal(dw_claim(scene.world, scene.contractors[1])->rank, 1);
     assert_int_equal(dw_slot(scene.world).claims[0].paused, 1);
@@ -389,6 +417,7 @@ main(void)
         DW_TEST(test_an_ended_claim_stays_ended),
         DW_TEST(test_who_may_release),
         DW_TEST(test_rates_are_counted_anew),
+        DW_TEST(test_the_cheapest_claim_counts),
         DW_TEST(test_a_paused_claim_keeps_its_place),
         DW_TEST(test_a_contractor_pauses_as_a_whole),
         DW_TEST(test_who_may_pause),

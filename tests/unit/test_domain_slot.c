@@ -226,9 +226,9 @@ test_rates_are_rounded_half_up(void **state)
         uint16_t multiplier_bp;
         int64_t expected;
     } rows[] = {
-        {1, 5000, 1},    {1, 4999, 0},   {3, 5000, 2},      {101, 7000, 71},
-        {107, 7000, 75}, {105, 7000, 74}, {10000, 1, 1},    {4999, 1, 0},
-        {5000, 1, 1},    {0, 7000, 0},    {2000, 0, 0},      {RATE_CENTS_MAX, 10000, RATE_CENTS_MAX},
+        {1, 5000, 1},    {1, 4999, 0},    {3, 5000, 2},  {101, 7000, 71},
+        {107, 7000, 75}, {105, 7000, 74}, {10000, 1, 1}, {4999, 1, 0},
+        {5000, 1, 1},    {0, 7000, 0},    {2000, 0, 0},  {RATE_CENTS_MAX, 10000, RATE_CENTS_MAX},
     };
 
     (void)state;
@@ -253,8 +253,8 @@ test_no_rank_costs_more_than_the_one_before(void **state)
 
         policy.multiplier_2_bp = (uint16_t)test_random_below(&seed, 10001);
         policy.multiplier_3_bp = (uint16_t)test_random_below(&seed, policy.multiplier_2_bp + 1u);
-        for (uint16_t rank = 1; rank <= SLOT_CLAIMS_MAX; rank++) {
-            const int64_t now = pricing_rate_cents(&policy, rate, rank);
+        for (int rank = 1; rank <= SLOT_CLAIMS_MAX; rank++) {
+            const int64_t now = pricing_rate_cents(&policy, rate, (uint16_t)rank);
 
             assert_true(now <= before);
             assert_true(now >= 0);

@@ -75,7 +75,7 @@ assert_same_ticket(const struct ticket *left, const struct ticket *right)
     assert_int_equal(left->tried_count, right->tried_count);
     assert_int_equal(left->candidates_count, right->candidates_count);
     assert_memory_equal(left->tried, right->tried, sizeof left->tried);
-    for (uint8_t i = 0; i < TICKET_CANDIDATES_MAX; i++) {
+    for (int i = 0; i < TICKET_CANDIDATES_MAX; i++) {
         const struct ticket_candidate *one = &left->candidates[i];
         const struct ticket_candidate *other = &right->candidates[i];
 
@@ -96,9 +96,9 @@ test_round_trip_at_every_count(void **state)
     uint8_t bytes[TICKET_BYTES_MAX];
 
     (void)state;
-    for (uint8_t tried = 0; tried <= TICKET_TRIED_MAX; tried++) {
-        for (uint8_t count = 0; tried + count <= TICKET_CANDIDATES_MAX; count++) {
-            const struct ticket ticket = ticket_of(tried, count);
+    for (int tried = 0; tried <= TICKET_TRIED_MAX; tried++) {
+        for (int count = 0; tried + count <= TICKET_CANDIDATES_MAX; count++) {
+            const struct ticket ticket = ticket_of((uint8_t)tried, (uint8_t)count);
             const uint16_t length = ticket_encode(bytes, &ticket, &keys, mac);
             struct ticket decoded;
 
@@ -123,7 +123,7 @@ test_one_flipped_bit_anywhere_is_not_ours(void **state)
     const uint16_t length = ticket_encode(bytes, &ticket, &keys, mac);
 
     (void)state;
-    for (size_t bit = 0; bit < 8u * length; bit++) {
+    for (size_t bit = 0; bit < (size_t)8 * length; bit++) {
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
         assert_false(ticket_verify(bytes, length, &keys, mac));
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);

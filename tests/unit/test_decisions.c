@@ -1,0 +1,218 @@
+/*
+ * test_decisions.c - the record of each decision: no reply waits for it, a full ring counts.
+ */
+#include "server/base/log.h"
+#include "server/commit/decisions.h"
+#include "tests/lib/test.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+enum { ROWS_MAX = 8, MAP_MIB = 64, PUSHED_MAX = 20000 };
+
+static char folder[64];
+static struct store *store;
+static struct arena arena;
+static struct decision_ring ring;
+static struct store_view view;
+
+static int
+setup(void **state)
+{
+    (void)state;
+    test_make_dir(folder, sizeof folder);
+    arena_init(&arena);
+    decision_ring_init(&ring, &arena, ROWS_MAX);
+    return store_open(&store, &(struct store_options){.folder = folder,
+                                                      .map_bytes = (uint64_t)MAP_MIB << 20,
+                                                      .readers_max = 1,
+                                                      .create = true}) == STATUS_OK
+               ? 0
+               : -1;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    store_close(store);
+    arena_deinit(&arena);
+    test_remove_dir(folder);
+    return 0;
+}
+
+static struct decision_row
+row_of(uint32_t number)
+{
+    struct decision_row row = {.zip = number, .judged_count = 1, .judged = {{number, 0}}};
+
+    memcpy(row.call_ref.bytes, &number, sizeof number);
+    return row;
+}
+
+static void
+push(uint32_t number)
+{
+    const struct decision_row row = row_of(number);
+
+    decision_push(&ring, &row);
+}
+
+static uint64_t
+stored_count(void)
+{
+    uint64_t count;
+
+    view = (struct store_view){0};
+    assert_int_equal(store_read_begin(store, &view), STATUS_OK);
+    count = store_count(&view, TABLE_DECISION);
+    store_read_close(&view);
+    return count;
+}
+
+static uint32_t
+drain_and_commit(uint32_t rows_max)
+{
+    struct store_head head = {0};
+    uint32_t drained;
+
+    assert_int_equal(store_write_begin(store, &view), STATUS_OK);
+    drained = decision_drain(&ring, &view, rows_max);
+    assert_int_equal(store_commit(&view, &head), STATUS_OK);
+    decision_forget(&ring, drained);
+    return drained;
+}
+
+static void
+test_decisions_are_stored_with_the_next_batch(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 5; i++) {
+        push(i);
+    }
+    assert_int_equal(decision_count(&ring), 5);
+    assert_int_equal(drain_and_commit(3), 3);
+    assert_int_equal(decision_count(&ring), 2);
+    assert_int_equal(drain_and_commit(100), 2);
+    assert_int_equal(drain_and_commit(100), 0);
+    assert_int_equal(stored_count(), 5);
+}
+
+static void
+test_decisions_over_a_full_ring_are_counted(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < ROWS_MAX + 3; i++) {
+        push(i);
+    }
+    assert_int_equal(decision_count(&ring), ROWS_MAX);
+    assert_int_equal(atomic_load(&ring.lost), 3);
+    assert_int_equal(drain_and_commit(100), ROWS_MAX);
+    push(100);
+    assert_int_equal(atomic_load(&ring.lost), 3);
+}
+
+/* A batch that is thrown away takes no record with it. */
+static void
+test_decisions_of_a_failed_batch_go_with_the_next(void **state)
+{
+    (void)state;
+    push(1);
+    push(2);
+    assert_int_equal(store_write_begin(store, &view), STATUS_OK);
+    assert_int_equal(decision_drain(&ring, &view, 100), 2);
+    store_abort(&view);
+    assert_int_equal(stored_count(), 0);
+    assert_int_equal(decision_count(&ring), 2);
+    assert_int_equal(drain_and_commit(100), 2);
+    assert_int_equal(stored_count(), 2);
+}
+
+/* As many judged claims as fit are kept; a cut is marked, and so is a primary that was skipped. */
+static void
+test_decision_record_keeps_what_fits_and_says_so(void **state)
+{
+    struct cascade_decision decision = {.judged_count = DECISION_JUDGED_MAX};
+    struct decision_row row = {0};
+
+    (void)state;
+    for (uint8_t i = 0; i < SLOT_CLAIMS_MAX; i++) {
+        decision.judged[i].contractor = 100u + i;
+        decision.judged[i].rank = (uint8_t)(i + 1);
+        decision.judged[i].reasons = i < 3 ? REASON_PAUSED : 0;
+    }
+    decision.candidates_count = 2;
+    decision.candidates[0] = 3;
+    decision.candidates[1] = 4;
+    decision_record(&row, &decision);
+    assert_int_equal(row.judged_count, DECISION_JUDGED_MAX);
+    assert_int_equal(row.flags, 0);
+    assert_int_equal(row.judged[3].contractor, 103);
+    assert_int_equal(row.judged[2].reasons, REASON_PAUSED);
+    assert_int_equal(row.candidates_count, 2);
+    assert_int_equal(row.candidates[1], 4);
+
+    decision.judged_count = DECISION_JUDGED_MAX + 1;
+    decision_record(&row, &decision);
+    assert_int_equal(row.judged_count, DECISION_JUDGED_MAX);
+    assert_int_equal(row.flags, DECISION_JUDGED_CUT);
+
+    decision.judged[0].reasons = 0;
+    decision_record(&row, &decision);
+    assert_int_equal(row.flags, DECISION_JUDGED_CUT | DECISION_SKIPPED_PRIMARY);
+}
+
+/* ---- two threads ------------------------------------------------------------------------- */
+
+static void *
+push_all(void *context)
+{
+    (void)context;
+    for (uint32_t i = 0; i < PUSHED_MAX; i++) {
+        push(i);
+        if (i % ROWS_MAX == 0) {
+            (void)sched_yield();
+        }
+    }
+    return NULL;
+}
+
+/* Whatever the worker's speed: each record is stored whole or counted as lost. */
+static void
+test_decisions_are_stored_or_counted_between_two_threads(void **state)
+{
+    struct store_head head = {0};
+    pthread_t worker;
+    uint64_t drained = 0;
+
+    (void)state;
+    assert_int_equal(pthread_create(&worker, NULL, push_all, NULL), 0);
+    assert_int_equal(store_write_begin(store, &view), STATUS_OK);
+    while (drained + atomic_load(&ring.lost) < PUSHED_MAX) {
+        const uint32_t some = decision_drain(&ring, &view, ROWS_MAX / 2);
+
+        decision_forget(&ring, some);
+        drained += some;
+    }
+    assert_int_equal(pthread_join(worker, NULL), 0);
+    assert_int_equal(store_commit(&view, &head), STATUS_OK);
+    assert_int_equal(drained + atomic_load(&ring.lost), PUSHED_MAX);
+    assert_int_equal(stored_count(), drained);
+}
+
+int
+main(void)
+{
+#define DECISIONS_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        DECISIONS_TEST(test_decisions_are_stored_with_the_next_batch),
+        DECISIONS_TEST(test_decisions_over_a_full_ring_are_counted),
+        DECISIONS_TEST(test_decisions_of_a_failed_batch_go_with_the_next),
+        DECISIONS_TEST(test_decision_record_keeps_what_fits_and_says_so),
+        DECISIONS_TEST(test_decisions_are_stored_or_counted_between_two_threads),
+    };
+
+    log_set_level(LOG_LEVEL_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
