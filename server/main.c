@@ -139,6 +139,7 @@ main(int argc, char **argv)
     static struct arguments arguments = {.ready_fd = -1};
 
     config_init(&arguments.config);
+    argp_err_exit_status = EXIT_USAGE;
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0) {
         return EXIT_USAGE;
     }

@@ -255,7 +255,8 @@ tell_ready(const struct server *server, int ready_fd)
                           (unsigned)net_listen_port(server->net));
 
     log_line(LOG_LEVEL_INFO, "serving", "listen=%.*s pid=%d commit_seq=%llu", length - 1, text,
-             (int)getpid(), (unsigned long long)store_head(server->store)->commit_seq);
+             (int)getpid(),
+             (unsigned long long)atomic_load(&committer_published(server->committer)->commit_seq));
     if (ready_fd >= 0) {
         if (write(ready_fd, text, (size_t)length) != length) {
             log_line(LOG_LEVEL_WARN, "ready_fd", "error=\"%s\"", strerrordesc_np(errno));
@@ -334,7 +335,7 @@ command_serve(struct arguments *arguments)
     build_worker(&server);
     status = build_net(&server);
     if (status != STATUS_OK) {
-        code = exit_code_of(status);
+        code = EXIT_UNFIT; /* An address or a file of keys harms no data. */
         goto close_worker;
     }
     arena_seal(&server.arena);

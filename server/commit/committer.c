@@ -6,6 +6,7 @@
 #include "protocol/check.h"
 #include "server/base/log.h"
 #include "server/commit/execute.h"
+#include "server/commit/publish.h"
 #include "server/commit/recover.h"
 
 #include <poll.h>
@@ -16,9 +17,7 @@
 #include <unistd.h>
 
 enum {
-    CHANGES_MAX = 4096, /* Contractors that one batch may touch. */
-    SLOTS_MAX = 4096,   /* Slots that it may change. */
-    IDLE_MS = 50,       /* Without work, look for folds and expired units this often. */
+    IDLE_MS = 50, /* Without work, look for folds and expired units this often. */
     DECISIONS_SLICE = 4096,
     IDLE_FOLD_ROWS = 512,
     TRIM_ROWS = 16,
@@ -28,18 +27,7 @@ enum {
     FOLD_BATCH_ROWS = 8192,
 };
 
-struct slot_change {
-    uint64_t number;
-    struct slot_row row; /* As it is after the commit. */
-};
-
 /* Padded by its rings. NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
-/* A unit that a job opened or closed: true once the batch is durable, and not before. */
-struct unit_change {
-    struct effects effects;
-    uint64_t now_ms;
-};
-
 struct committer {
     struct committer_options options;
     struct executor executor;
@@ -53,13 +41,7 @@ struct committer {
     struct job **batch;
     uint32_t batch_count;
     struct job *held_back; /* Taken from the queue, for the next batch. */
-    struct hot_change *changes;
-    uint32_t changes_count;
-    struct slot_change *slots;
-    uint32_t slots_count;
-    uint32_t *change_index; /* By contractor: index + 1 in changes, of this batch only. */
-    struct unit_change *units_changed; /* One for each job of the batch, in order. */
-    uint32_t units_changed_count;
+    struct publish *publish;
     bool full;            /* The last batch found no space: jobs one by one, so that reads go on. */
     uint64_t full_txn_id; /* The last that did not, then. */
     uint32_t decisions_drained; /* Into the batch: they leave their ring when it is durable. */
@@ -104,102 +86,6 @@ log_now_ms(const struct committer *committer)
     return now_ms > committer->executor.head.log_ms ? now_ms : committer->executor.head.log_ms;
 }
 
-/* ---- changes to publish ---------------------------------------------------------------------- */
-
-static struct hot_change *
-change_of(struct committer *committer, uint32_t contractor)
-{
-    uint32_t *index = &committer->change_index[contractor];
-
-    CHECK(contractor < hot_contractors_max(committer->options.hot));
-    if (*index == 0) {
-        CHECK(committer->changes_count < CHANGES_MAX);
-        committer->changes[committer->changes_count++] =
-            (struct hot_change){.contractor = contractor};
-        *index = committer->changes_count;
-    }
-    return &committer->changes[*index - 1];
-}
-
-static void
-changes_clear(struct committer *committer)
-{
-    for (uint32_t i = 0; i < committer->changes_count; i++) {
-        committer->change_index[committer->changes[i].contractor] = 0;
-    }
-    committer->changes_count = 0;
-    committer->slots_count = 0;
-    committer->units_changed_count = 0;
-}
-
-/* Remember the unit, and make room for its contractor among the changes. */
-static void
-units_note(struct committer *committer, const struct effects *effects, uint64_t now_ms)
-{
-    if (effects->unit_opened || effects->unit_closed) {
-        (void)change_of(committer, effects->unit_contractor);
-        committer->units_changed[committer->units_changed_count++] =
-            (struct unit_change){*effects, now_ms};
-    }
-}
-
-/* The batch is durable: its units are, too. */
-static void
-units_apply(struct committer *committer)
-{
-    for (uint32_t i = 0; i < committer->units_changed_count; i++) {
-        const struct unit_change *change = &committer->units_changed[i];
-        const struct zr_id *call_ref = &change->effects.call_ref;
-        const uint32_t contractor = change->effects.unit_contractor;
-
-        if (change->effects.unit_opened &&
-            units_add(committer->units, call_ref, contractor, change->now_ms + UNIT_TTL_MS)) {
-            change_of(committer, contractor)->units++;
-        }
-        if (change->effects.unit_closed && units_remove(committer->units, call_ref, contractor)) {
-            change_of(committer, contractor)->units--;
-        }
-    }
-}
-
-/* Time is over whatever became of the batch. */
-static void
-units_apply_expired(struct committer *committer)
-{
-    const uint64_t now_ms = log_now_ms(committer);
-    uint32_t contractor;
-
-    while (committer->changes_count < CHANGES_MAX &&
-           (contractor = units_expire(committer->units, now_ms)) != 0) {
-        change_of(committer, contractor)->units--;
-    }
-}
-
-/* The rows as they will be after the commit. */
-static void
-changes_read_rows(struct committer *committer)
-{
-    struct state *state = &committer->executor.state;
-    struct contractor_row contractor;
-    struct wallet_row wallet;
-
-    for (uint32_t i = 0; i < committer->changes_count; i++) {
-        struct hot_change *change = &committer->changes[i];
-
-        if (change->with_rows && state_contractor_get(state, change->contractor, &contractor)) {
-            state_wallet_get(state, change->contractor, &wallet);
-            hot_rows_of(&change->rows, &contractor, &wallet);
-        } else {
-            change->with_rows = false;
-        }
-    }
-    for (uint32_t i = 0; i < committer->slots_count; i++) {
-        struct slot_change *slot = &committer->slots[i];
-
-        state_slot_get(state, (uint32_t)(slot->number >> 16), (uint16_t)slot->number, &slot->row);
-    }
-}
-
 /* ---- one batch ------------------------------------------------------------------------------- */
 
 /* Ops that want nothing unfolded and nobody beside them. */
@@ -215,9 +101,7 @@ batch_has_room(const struct committer *committer)
 {
     return committer->batch_count < (committer->full ? 1 : committer->options.batch_max) &&
            state_failure(&committer->executor.state) == STATUS_OK &&
-           tail_room(committer->tail) > 2 * ROOM_PER_JOB &&
-           committer->changes_count + STATE_CONTRACTORS_MAX + 2 < CHANGES_MAX &&
-           committer->slots_count + STATE_SLOTS_MAX < SLOTS_MAX;
+           tail_room(committer->tail) > 2 * ROOM_PER_JOB && publish_has_room(committer->publish);
 }
 
 static struct job *
@@ -233,25 +117,10 @@ static void
 job_execute(struct committer *committer, struct job *job)
 {
     const uint64_t now_ms = log_now_ms(committer);
-    struct state *state = &committer->executor.state;
     struct effects effects;
 
     execute_job(&committer->executor, job, now_ms, &effects);
-    for (uint32_t i = 0; i < state->contractors_count; i++) {
-        change_of(committer, state->contractors[i])->with_rows = true;
-    }
-    for (uint32_t i = 0; i < state->slots_count; i++) {
-        committer->slots[committer->slots_count++].number = state->slots[i];
-    }
-    /* Not executed (E38): the lease is not over either, call_report_done() gives it back. */
-    if (job->lease_contractor != 0 && zr_status_class(job->status) != ZR_CLASS_NOT_EXECUTED) {
-        struct hot_change *change = change_of(committer, job->lease_contractor);
-
-        change->leases++;
-        change->lease_cents += job->lease_cents;
-        job->lease_contractor = 0;
-    }
-    units_note(committer, &effects, now_ms);
+    publish_note(committer->publish, &committer->executor.state, job, &effects, now_ms);
 }
 
 static void
@@ -330,11 +199,7 @@ batch_refuse(struct committer *committer, enum status failure)
     for (uint32_t i = 0; i < committer->batch_count; i++) {
         execute_refuse(committer->batch[i], status, unknown ? 0 : RETRY_AFTER_MS);
     }
-    for (uint32_t i = 0; i < committer->changes_count; i++) {
-        committer->changes[i].with_rows = false; /* Leases end all the same. */
-    }
-    committer->slots_count = 0;
-    committer->units_changed_count = 0;
+    publish_forget(committer->publish);
     if (unknown) {
         log_line(LOG_LEVEL_ERROR, "committer_stops", "status=\"%s\" do=\"check the disk\"",
                  status_name(failure));
@@ -355,7 +220,7 @@ batch_done(struct committer *committer)
 {
     tail_batch_done(committer->tail);
     decision_forget(&committer->decisions, committer->decisions_drained);
-    units_apply(committer);
+    publish_units(committer->publish);
     if (committer->full && store_head(committer->options.store)->txn_id > committer->full_txn_id) {
         committer->full = false;
         log_line(LOG_LEVEL_INFO, "storage_healed", "commit_seq=%llu",
@@ -369,16 +234,7 @@ batch_publish(struct committer *committer)
     struct committer_published *published = &committer->published;
     const struct executor *executor = &committer->executor;
 
-    for (uint32_t i = 0; i < committer->changes_count; i++) {
-        hot_publish(committer->options.hot, &committer->changes[i]);
-    }
-    for (uint32_t i = 0; i < committer->slots_count; i++) {
-        const struct slot_change *slot = &committer->slots[i];
-
-        cascades_publish(committer->options.cascades, (uint32_t)(slot->number >> 16),
-                         (uint16_t)slot->number, &slot->row);
-    }
-    changes_clear(committer);
+    publish_now(committer->publish, log_now_ms(committer));
     /* Release: who sees a number sees what was published before it. */
     atomic_store_explicit(&published->commit_seq, executor->head.commit_seq, memory_order_release);
     atomic_store_explicit(&published->catalogue, executor->state.counters[COUNTER_CATALOGUE],
@@ -435,7 +291,7 @@ batch_run(struct committer *committer)
     committer->decisions_drained = 0;
     if (status == STATUS_OK) {
         batch_execute(committer);
-        changes_read_rows(committer);
+        publish_read_rows(committer->publish, &executor->state);
         upkeep = batch_add_upkeep(committer);
         status = batch_commit(committer, upkeep || executor->head.commit_seq != seq_before);
     }
@@ -444,7 +300,6 @@ batch_run(struct committer *committer)
     } else {
         batch_refuse(committer, status);
     }
-    units_apply_expired(committer);
     batch_publish(committer);
     batch_reply(committer);
     return status;
@@ -532,7 +387,6 @@ enum status
 committer_open(struct committer **committer, const struct committer_options *options)
 {
     struct committer *opened = arena_take(options->arena, sizeof *opened, "committer: its head");
-    const uint32_t contractors_max = hot_contractors_max(options->hot);
     enum status status;
 
     CHECK(options->batch_max > 0);
@@ -547,20 +401,18 @@ committer_open(struct committer **committer, const struct committer_options *opt
     decision_ring_init(&opened->decisions, options->arena, options->decisions_max);
     opened->batch = arena_take(options->arena, options->batch_max * sizeof(struct job *),
                                "committer: the batch");
-    opened->changes = arena_take(options->arena, CHANGES_MAX * sizeof *opened->changes,
-                                 "committer: changes that a batch publishes");
-    opened->slots = arena_take(options->arena, SLOTS_MAX * sizeof *opened->slots,
-                               "committer: slots that a batch publishes");
-    opened->units_changed =
-        arena_take(options->arena, options->batch_max * sizeof *opened->units_changed,
-                   "committer: units that a batch opens and closes");
-    opened->change_index = arena_take(options->arena, contractors_max * sizeof(uint32_t),
-                                      "committer: changes by contractor");
+    opened->publish = publish_open(&(struct publish_options){
+        .arena = options->arena,
+        .hot = options->hot,
+        .cascades = options->cascades,
+        .units = opened->units,
+        .jobs_max = (uint32_t)options->batch_max,
+    });
     opened->executor = (struct executor){
         .state = {.view = &opened->view, .tail = opened->tail},
         .mac = mac_open(),
         .clock = options->clock,
-        .contractors_max = contractors_max,
+        .contractors_max = hot_contractors_max(options->hot),
         .cascades = options->cascades,
     };
     status = recover_memory(&(struct recover){.store = options->store,

@@ -20,8 +20,8 @@ struct recover {
 
 /*
  * Tail from the journal since the oldest unfolded touch, folded at once; contractors into the
- * hot array; units from the calls that are connected. CORRUPT: a row is damaged, or the journal does
- * not end as the head says. INVALID: more contractors than the hot array has room for.
+ * hot array; units from the calls that are connected. CORRUPT: a row is damaged, or the journal
+ * does not end as the head says. INVALID: more contractors than the hot array has room for.
  */
 MUST_USE enum status recover_memory(const struct recover *recover);
 

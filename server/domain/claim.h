@@ -23,7 +23,7 @@ uint16_t claim_apply(struct state *state, const struct command *command,
 
 uint16_t claim_release_apply(struct state *state, const struct command *command,
                              const struct zr_release_request *request,
-                             struct zr_claim_state_reply *reply);
+                             struct zr_claim_state_reply *reply, struct effects *effects);
 
 uint16_t claim_pause_apply(struct state *state, const struct command *command,
                            const struct zr_pause_request *request,

@@ -100,7 +100,7 @@ command_rule(struct state *state, const struct command *command, const void *req
     case ZR_OP_CLAIM:
         return claim_apply(state, command, request, reply, effects);
     case ZR_OP_RELEASE:
-        return claim_release_apply(state, command, request, reply);
+        return claim_release_apply(state, command, request, reply, effects);
     case ZR_OP_PAUSE:
         return claim_pause_apply(state, command, request, reply);
     case ZR_OP_RESUME:

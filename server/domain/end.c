@@ -97,12 +97,14 @@ end_repeated(struct ending *ending, const struct call_leg_row *leg)
     struct policy_row policy;
     bool flagged = false;
     bool contradicts;
-    uint32_t talk_ms;
+    uint32_t talk_ms = request->talk_ms;
 
-    /* Cut as it was when the leg ended: the same END sent again must say the same (M4). */
-    (void)policy_for_slot(ending->state, row->zip, row->category, &policy);
-    talk_ms = settlement_clip_talk(request->talk_ms, leg->ended_ms, leg->issued_ms,
-                                   policy.duration_check, &flagged);
+    /* What was cut when the leg ended is cut again: the same END must say the same (M4). */
+    if ((leg->flags & LEG_FLAGGED) != 0) {
+        (void)policy_for_slot(ending->state, row->zip, row->category, &policy);
+        talk_ms = settlement_clip_talk(talk_ms, leg->ended_ms, leg->issued_ms,
+                                       policy.duration_check, &flagged);
+    }
     contradicts = settlement_expected(leg, talk_ms, request->voicemail) != leg->settlement;
     end_reply_fill(ending->state, ending->reply, &ending->call, leg);
     ending->effects->duplicate = !contradicts;

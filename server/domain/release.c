@@ -141,7 +141,8 @@ slot_leave(struct state *state, uint64_t claim_id, const struct claim_row *claim
 
 uint16_t
 claim_release_apply(struct state *state, const struct command *command,
-                    const struct zr_release_request *request, struct zr_claim_state_reply *reply)
+                    const struct zr_release_request *request, struct zr_claim_state_reply *reply,
+                    struct effects *effects)
 {
     struct contractor_row contractor;
     struct claim_row claim;
@@ -155,7 +156,8 @@ claim_release_apply(struct state *state, const struct command *command,
                                            .contractor = claim.contractor,
                                            .state = ZR_CLAIM_RELEASED};
     if (claim.ended_ms != 0) {
-        return ZR_STATUS_CLAIM_ENDED;
+        effects->duplicate = true; /* The wish is true already (protocol.md "Status"). */
+        return ZR_STATUS_OK;
     }
     heir = slot_leave(state, request->claim_id, &claim, &reply->promoted_claim_id);
     claim.ended_ms = command->time_ms;

@@ -8,7 +8,11 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { BUCKETS = 4096, BUCKET_MS = 100 };
+enum {
+    BUCKETS = 4096,
+    BUCKET_MS = 100,
+    LOOK_AGAIN_MS = 5000, /* A call that rings may get a new lease meanwhile. */
+};
 
 struct calls {
     struct remembered_call *pool;
@@ -192,6 +196,9 @@ call_look_at(struct calls *calls, uint32_t at, uint64_t now_ms)
     /* Also of a lease that a job holds just now: it may come back. */
     if (call->lease_expires_ms > now_ms && call->lease_expires_ms < due_ms) {
         due_ms = call->lease_expires_ms;
+    }
+    if (call->state == REMEMBERED_RINGING && due_ms > now_ms + LOOK_AGAIN_MS) {
+        due_ms = now_ms + LOOK_AGAIN_MS;
     }
     wheel_put(calls, at, due_ms);
 }

@@ -4,11 +4,15 @@
 #include "server/handlers/service.h"
 
 #include "protocol/check.h"
+#include "server/base/log.h"
 #include "server/handlers/call_reports.h"
 #include "server/handlers/dispatch.h"
 #include "server/handlers/session.h"
 
 #include <string.h>
+#include <unistd.h>
+
+enum { EXIT_CODE_DAMAGE = 71 }; /* EXIT_DAMAGE of server/commands.h, which is above. */
 
 struct service *
 service_open(const struct service_options *options)
@@ -92,13 +96,28 @@ service_give_job(struct service *service, struct job *job)
     service->jobs_free = job;
 }
 
+/* LMDB gives no snapshot once its meta page could not be written (pitfalls.md 31). The committer
+ * has said so, and the server drains; but nothing may be answered meanwhile, and a CHECK would end
+ * it with a code that has it started again. */
+static void
+snapshot_begin(struct service *service)
+{
+    const enum status status = store_read_begin(service->options.store, &service->view);
+
+    if (status != STATUS_OK) {
+        log_line(LOG_LEVEL_ERROR, "snapshot_failed", "status=\"%s\" do=\"check the disk\"",
+                 status_name(status));
+        _exit(EXIT_CODE_DAMAGE);
+    }
+}
+
 struct state *
 service_snapshot(struct service *service)
 {
     struct store_value value;
 
     if (!service->view_open) {
-        CHECK(store_read_begin(service->options.store, &service->view) == STATUS_OK);
+        snapshot_begin(service);
         service->view_open = true;
         CHECK(store_get(&service->view, TABLE_META, "head", 4, &value));
         CHECK(value.bytes_count == sizeof service->head);
@@ -109,6 +128,15 @@ service_snapshot(struct service *service)
                       service->head.counters[COUNTER_CATALOGUE]);
     }
     return &service->snapshot;
+}
+
+void
+service_snapshot_end(struct service *service)
+{
+    if (service->view_open) {
+        store_read_end(&service->view);
+        service->view_open = false;
+    }
 }
 
 const struct cache *
@@ -162,12 +190,7 @@ turn_begin(void *context, uint64_t now_ns)
 static void
 turn_end(void *context)
 {
-    struct service *service = context;
-
-    if (service->view_open) {
-        store_read_end(&service->view);
-        service->view_open = false;
-    }
+    service_snapshot_end(context);
 }
 
 struct request_port

@@ -73,8 +73,12 @@ void service_bind(struct service *service, const struct net_port *net);
 /* What net calls (base/request.h). */
 struct request_port service_port(struct service *service);
 
-/* The snapshot of this turn. */
+/* The snapshot of this turn. A store that cannot give one has failed: the process ends, with the
+ * exit code of damage. */
 struct state *service_snapshot(struct service *service);
+
+/* Close it, if it is open: at the end of a turn, or of what needed it between two. */
+void service_snapshot_end(struct service *service);
 
 /* The territory and the policies as of the newest commit. */
 const struct cache *service_catalogue(struct service *service);

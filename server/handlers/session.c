@@ -163,19 +163,24 @@ session_check(void *context, struct session *session)
 {
     struct service *service = context;
     struct principal_row principal;
-    /* Acquire pairs with the committer's publishing: the snapshot taken next has the change. */
-    const uint64_t epoch =
-        atomic_load_explicit(&service->published->auth_epoch, memory_order_acquire);
+    const bool between_turns = !service->view_open;
+    bool stands;
 
-    if (session->auth_epoch == epoch) {
+    if (session->auth_epoch ==
+        atomic_load_explicit(&service->published->auth_epoch, memory_order_acquire)) {
         return true;
     }
-    if (!principal_find(service, &session->peer, &principal) || principal.role != session->role ||
-        principal.tenant != session->tenant || principal.contractor != session->contractor) {
-        return false;
+    stands = principal_find(service, &session->peer, &principal) &&
+             principal.role == session->role && principal.tenant == session->tenant &&
+             principal.contractor == session->contractor;
+    if (stands) {
+        /* That of the snapshot: when the turn's is older than the change, it is asked again. */
+        session->auth_epoch = service->head.counters[COUNTER_AUTH_EPOCH];
     }
-    session->auth_epoch = epoch;
-    return true;
+    if (between_turns) {
+        service_snapshot_end(service);
+    }
+    return stands;
 }
 
 enum frame_verdict

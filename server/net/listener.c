@@ -86,9 +86,9 @@ socket_prepare(int fd, int family)
 {
     const int on = 1;
 
-    /* NODELAY is inherited by what is accepted: one system call fewer per connection. */
+    /* Not REUSEPORT: a second server would share the port of the first, and its clients.
+     * NODELAY is inherited by what is accepted: one system call fewer per connection. */
     return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-           setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
            (family == AF_INET || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0);
 }

@@ -19,7 +19,7 @@ struct source_prefix {
 };
 
 /*
- * Bind "127.0.0.1:7464", "[::1]:7464" or "[::]:0" with SO_REUSEPORT and listen. Addresses
+ * Bind "127.0.0.1:7464", "[::1]:7464" or "[::]:0" and listen. Addresses
  * only, no names: a listener must not depend on DNS. INVALID: the text; IN_USE; IO.
  */
 MUST_USE enum status listener_open(struct listener *out, const char *address);

@@ -2,9 +2,9 @@
  * net.h - the network layer of one worker: sockets, TLS and frames, and nothing of what a
  * frame means.
  *
- * One `struct net` is one worker: its listening socket (SO_REUSEPORT, so that several may
- * share a port), its ring, its connections, its counters. Nothing here is global. What net
- * calls and what it offers upward is server/base/request.h.
+ * One `struct net` is one worker: its listening socket, its ring, its connections, its
+ * counters. Nothing here is global. What net calls and what it offers upward is
+ * server/base/request.h.
  *
  *   net_open ............ any thread: memory, TLS, listening socket, a probe of the kernel
  *   net_run ............. the worker: makes the ring, serves, returns when drained

@@ -5,6 +5,7 @@
 #include "server/base/log.h"
 #include "server/store/environment.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -190,6 +191,25 @@ store_identity_make(struct store_identity *identity)
     random_fill(identity->caller_key, sizeof identity->caller_key);
 }
 
+/* Nothing in it but a lock, which an init that failed may have left. */
+static bool
+folder_is_empty(const char *folder)
+{
+    DIR *entries = opendir(folder);
+    const struct dirent *entry;
+    bool empty = entries != NULL;
+
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet.
+    while (empty && (entry = readdir(entries)) != NULL) {
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+                strcmp(entry->d_name, "lock") == 0;
+    }
+    if (entries != NULL) {
+        (void)closedir(entries);
+    }
+    return empty;
+}
+
 /* init: an empty folder, or none yet. */
 static enum status
 folder_prepare(const char *folder, bool create)
@@ -207,6 +227,11 @@ folder_prepare(const char *folder, bool create)
                  create ? "there is a database already; init wants an empty folder"
                         : "no database here; make one with `zipringd init --data`");
         return create ? STATUS_FOREIGN : STATUS_NOT_FOUND;
+    }
+    if (create && !folder_is_empty(folder)) {
+        log_line(LOG_LEVEL_ERROR, "store_folder", "folder=\"%s\" error=\"%s\"", folder,
+                 "there are other files already; init wants an empty folder");
+        return STATUS_FOREIGN;
     }
     if (!folder_is_local(folder)) {
         log_line(LOG_LEVEL_ERROR, "store_folder",

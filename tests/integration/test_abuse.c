@@ -133,12 +133,12 @@ test_hello_comes_first_and_once(void **state)
     assert_true(raw_write(&raw, frame, raw_encode(&raw, frame, ZR_OP_HELLO, &hello)));
     raw_expect_error(&raw, ZR_STATUS_HELLO_EXPECTED);
     raw_close(&raw);
-    for (uint16_t op = ZR_OP_PING; op <= ZR_OP_AUDIT; op++) {
-        if (zr_operation_find(op) == NULL) {
+    for (unsigned op = ZR_OP_PING; op <= ZR_OP_AUDIT; op++) {
+        if (zr_operation_find((uint16_t)op) == NULL) {
             continue;
         }
         raw_open(&raw, &world.server, carrier_keys);
-        assert_true(raw_write(&raw, frame, raw_encode(&raw, frame, op, NULL)));
+        assert_true(raw_write(&raw, frame, raw_encode(&raw, frame, (uint16_t)op, NULL)));
         raw_expect_error(&raw, ZR_STATUS_HELLO_EXPECTED);
         raw_close(&raw);
     }
@@ -250,13 +250,13 @@ test_e68_unknown_things_fail_alone(void **state)
 
     (void)state;
     attacker_open(&raw);
-    for (uint16_t op = ZR_OP_MIN; op <= ZR_OP_AUDIT + 16; op++) {
-        if (zr_operation_find(op) == NULL) {
-            assert_int_equal(ask_with(&raw, op, 1, 0), ZR_STATUS_UNKNOWN_OP);
+    for (unsigned op = ZR_OP_MIN; op <= ZR_OP_AUDIT + 16; op++) {
+        if (zr_operation_find((uint16_t)op) == NULL) {
+            assert_int_equal(ask_with(&raw, (uint16_t)op, 1, 0), ZR_STATUS_UNKNOWN_OP);
         }
     }
-    for (uint16_t op = GREASE_FIRST; op <= GREASE_LAST; op++) {
-        assert_int_equal(ask_with(&raw, op, 1, 0), ZR_STATUS_UNKNOWN_OP);
+    for (unsigned op = GREASE_FIRST; op <= GREASE_LAST; op++) {
+        assert_int_equal(ask_with(&raw, (uint16_t)op, 1, 0), ZR_STATUS_UNKNOWN_OP);
     }
     for (unsigned flags = 0; flags < 256; flags++) {
         const bool critical = (flags & (ZR_FLAGS_CRITICAL - ZR_FLAG_RETRY)) != 0;
@@ -286,26 +286,26 @@ static bool
 forbidden_value(const struct wire_place *place, uint8_t bytes[8])
 {
     static const uint8_t bad_text[] = {0xC0, 0x80}; /* An overlong NUL. */
-    const struct zr_type *type = place->field == NULL ? NULL : place->field->type;
-    uint64_t value = 1;
+    const struct zr_field *field = place->field;
+    uint64_t value = 1; /* Where zeros belong. */
 
     if (place->what == WIRE_BYTES) {
         return false;
     }
-    if (place->what == WIRE_COUNT) {
-        value = (uint64_t)place->field->max + 1;
-    } else if (place->what == WIRE_VALUE && type->kind == ZR_KIND_TEXT) {
-        memcpy(bytes, bad_text, sizeof bad_text);
-        return true;
-    } else if (place->what == WIRE_VALUE) {
-        value = wire_type_max(type) + 1;
-        if (wire_type_max(type) == 0 ||
-            (type->bytes < 8 && value >> 8 * type->bytes != 0 && type->kind != ZR_KIND_ZIPS)) {
+    if (place->what == WIRE_COUNT && field != NULL) {
+        value = (uint64_t)field->max + 1;
+    } else if (place->what == WIRE_VALUE && field != NULL && field->type != NULL) {
+        const uint64_t max = wire_type_max(field->type);
+
+        if (field->type->kind == ZR_KIND_TEXT) {
+            memcpy(bytes, bad_text, sizeof bad_text);
+            return true;
+        }
+        if (max == 0 ||
+            max == UINT64_MAX >> (field->type->bytes < 8 ? 64 - 8 * field->type->bytes : 0)) {
             return false;
         }
-        if (value == 0) {
-            return false;
-        }
+        value = max + 1;
     }
     memcpy(bytes, &value, sizeof value);
     return true;

@@ -110,8 +110,7 @@ crowd_judge(int positions, int refusal)
         assert_in_range(result->rank, 1, positions);
         assert_int_equal(seqs[result->rank], 0);
         seqs[result->rank] = result->seq;
-        assert_int_equal(result->title,
-                         result->rank == 1 ? ZR_TITLE_PRIMARY : ZR_TITLE_BACKUP);
+        assert_int_equal(result->title, result->rank == 1 ? ZR_TITLE_PRIMARY : ZR_TITLE_BACKUP);
     }
     assert_int_equal(granted, positions);
     for (int rank = 2; rank <= positions; rank++) {
@@ -143,7 +142,8 @@ test_e1_a_thousand_connections_claim_one_slot(void **state)
     }
 }
 
-/* ---- E2..E5: retries and crashes -------------------------------------------------------------- */
+/* ---- E2..E5: retries and crashes --------------------------------------------------------------
+ */
 
 static void
 test_e2_one_key_on_three_connections(void **state)
@@ -200,9 +200,8 @@ test_e3_same_key_for_another_zip_is_a_mismatch(void **state)
     assert_true(info.duplicate);
     /* A key is its tenant's over all operations: another operation is another body. */
     {
-        const struct zr_release_request release = {.op_id = request.op_id,
-                                                   .claim_id = reply.results[0].claim_id,
-                                                   .when = ZR_RELEASE_NOW};
+        const struct zr_release_request release = {
+            .op_id = request.op_id, .claim_id = reply.results[0].claim_id, .when = ZR_RELEASE_NOW};
         struct zr_claim_state_reply released;
 
         assert_int_equal(zr_release(world.portal, &release, &released),
@@ -363,9 +362,8 @@ test_r43_an_exclusive_slot_says_taken_not_full(void **state)
     policy.max_positions = 1;
     world_policy_put(&world, slot, &policy);
     (void)world_claim(&world, world_contractor(&world, 1, 5000), slot);
-    assert_int_equal(
-        world_claim_result(&world, world_contractor(&world, 1, 5000), slot).status,
-        ZR_STATUS_SLOT_TAKEN);
+    assert_int_equal(world_claim_result(&world, world_contractor(&world, 1, 5000), slot).status,
+                     ZR_STATUS_SLOT_TAKEN);
 }
 
 static void
@@ -381,9 +379,8 @@ test_i4_lower_max_positions_keeps_who_is_there(void **state)
     policy.max_positions = 2;
     world_policy_put(&world, slot, &policy);
     assert_int_equal(slot_get(slot).claims_count, 3);
-    assert_int_equal(
-        world_claim_result(&world, world_contractor(&world, 1, 5000), slot).status,
-        ZR_STATUS_SLOT_FULL);
+    assert_int_equal(world_claim_result(&world, world_contractor(&world, 1, 5000), slot).status,
+                     ZR_STATUS_SLOT_FULL);
 }
 
 /* The order of refusals is contract: UNKNOWN_ZIP, NOT_OFFERED, NOT_APPROVED, ALREADY_CLAIMED ... */

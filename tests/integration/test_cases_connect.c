@@ -228,8 +228,8 @@ test_e45_thirty_seconds_and_not_a_millisecond_less(void **state)
         uint8_t settlement;
         int64_t cents;
     } rows[] = {
-        {0, ZR_SETTLEMENT_FREE_SHORT, 0},     {29000, ZR_SETTLEMENT_FREE_SHORT, 0},
-        {29999, ZR_SETTLEMENT_FREE_SHORT, 0}, {30000, ZR_SETTLEMENT_CHARGED, WORLD_RATE},
+        {0, ZR_SETTLEMENT_FREE_SHORT, 0},           {29000, ZR_SETTLEMENT_FREE_SHORT, 0},
+        {29999, ZR_SETTLEMENT_FREE_SHORT, 0},       {30000, ZR_SETTLEMENT_CHARGED, WORLD_RATE},
         {30001, ZR_SETTLEMENT_CHARGED, WORLD_RATE},
     };
     struct held held;
@@ -394,8 +394,8 @@ test_e46_a_free_leg_stays_free(void **state)
     held_make(&held);
     routed = world_call(&world, held.slot, &call_id);
     (void)world_connect(&world, &routed);
-    assert_int_equal(world_end(&world, &call_id, 1000).settlement, ZR_SETTLEMENT_FREE_SHORT);
     (void)server_advance(&world.server, 60000);
+    assert_int_equal(world_end(&world, &call_id, 1000).settlement, ZR_SETTLEMENT_FREE_SHORT);
     end = end_with_ticket(&call_id, &routed, 0, 60000);
     assert_int_equal(zr_end(world.carrier, &end, &again), ZR_STATUS_SETTLEMENT_FINAL);
     assert_int_equal(again.settlement, ZR_SETTLEMENT_FREE_SHORT);

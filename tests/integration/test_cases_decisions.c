@@ -42,6 +42,7 @@ struct market_slot {
 
 static struct market_slot market[SLOTS];
 static uint64_t judged;
+static uint64_t wrong;
 static uint64_t led_by_primary;
 
 /* ---- the model ------------------------------------------------------------------------------- */
@@ -54,33 +55,50 @@ model_reasons(const struct holder *holder)
            (holder->cents < holder->rate_cents ? (uint32_t)REASON_NO_FUNDS : 0);
 }
 
-/* Judge one decision. Runs in a callback of the library: a failed assertion leaves it for good. */
+/* The model's reasons for everybody before the first eligible one, whose rank - 1 is returned. */
+static int
+first_eligible(const struct market_slot *here, const struct zr_route_reply *reply, bool *agrees)
+{
+    int first = 0;
+
+    while (first < RANKS && model_reasons(&here->holders[first]) != 0) {
+        *agrees = *agrees && reasons_of(reply, here->holders[first].contractor) ==
+                                 model_reasons(&here->holders[first]);
+        first++;
+    }
+    return first;
+}
+
+/* Judge one decision. In a callback of the library, which nothing may jump out of: it counts. */
 static void
 judge(void *context, const struct zr_completion *completion)
 {
     const struct market_slot *here = context;
     const struct zr_route_reply *reply = completion->reply;
+    bool agrees = reply != NULL;
     int first = 0;
 
-    assert_non_null(reply);
-    while (first < RANKS && model_reasons(&here->holders[first]) != 0) {
-        assert_int_equal(reasons_of(reply, here->holders[first].contractor),
-                         model_reasons(&here->holders[first]));
-        first++;
+    if (agrees) {
+        first = first_eligible(here, reply, &agrees);
     }
-    if (first == RANKS) {
-        assert_int_equal(completion->result, ZR_STATUS_NO_COVERAGE);
-    } else {
-        assert_int_equal(completion->result, 0);
-        assert_int_equal(reply->candidates[0].contractor, here->holders[first].contractor);
-        assert_int_equal(reply->candidates[0].rank, first + 1);
-        assert_int_equal(reply->candidates[0].rate_cents, here->holders[first].rate_cents);
+    if (agrees && first == RANKS) {
+        agrees = completion->result == ZR_STATUS_NO_COVERAGE;
+    } else if (agrees) {
+        agrees = completion->result == 0 &&
+                 reply->candidates[0].contractor == here->holders[first].contractor &&
+                 reply->candidates[0].rank == first + 1 &&
+                 reply->candidates[0].rate_cents == here->holders[first].rate_cents;
+    }
+    if (!agrees && wrong++ == 0) {
+        (void)printf("E23: wrong: result 0x%04X, category %u, rank %d should lead\n",
+                     (unsigned)completion->result, here->slot.category, first + 1);
     }
     judged++;
     led_by_primary += first == 0;
 }
 
-/* ---- what happens ------------------------------------------------------------------------------ */
+/* ---- what happens ------------------------------------------------------------------------------
+ */
 
 static void
 market_open(void)
@@ -157,6 +175,8 @@ change_something(uint64_t *seed)
         holder->suspended = !holder->suspended;
         break;
     case 3:
+    case 4:
+    case 5:
         world_topup(&world, holder->contractor, 2500);
         holder->cents += 2500;
         break;
@@ -166,7 +186,8 @@ change_something(uint64_t *seed)
     }
 }
 
-/* ---- E23 --------------------------------------------------------------------------------------- */
+/* ---- E23 ---------------------------------------------------------------------------------------
+ */
 
 static void
 ask_round(uint64_t *seed, struct zr_client *client)
@@ -186,6 +207,7 @@ ask_round(uint64_t *seed, struct zr_client *client)
         }
     }
     drive_one(client);
+    assert_int_equal(wrong, 0);
 }
 
 static void

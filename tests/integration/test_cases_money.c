@@ -296,7 +296,8 @@ test_e51_a_withheld_number_is_no_duplicate(void **state)
     }
 }
 
-/* ---- qualify_ms = 0, suspension ---------------------------------------------------------------- */
+/* ---- qualify_ms = 0, suspension ----------------------------------------------------------------
+ */
 
 static void
 test_qualify_ms_0_charges_at_connect(void **state)
@@ -343,7 +344,8 @@ test_m4_connect_refuses_suspended_and_closing(void **state)
     assert_int_equal(world_wallet(&world, contractor).held_cents, 0);
 }
 
-/* ---- crash ------------------------------------------------------------------------------------- */
+/* ---- crash -------------------------------------------------------------------------------------
+ */
 
 static void
 test_r70_e56_a_crash_loses_nothing_acknowledged(void **state)

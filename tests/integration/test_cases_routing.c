@@ -4,7 +4,6 @@
  */
 #include "tests/integration/cases.h"
 
-
 /* A slot held by `count` contractors, each for `concurrency` calls at once. */
 struct held {
     struct world_slot slot;
@@ -104,8 +103,7 @@ test_e28_no_coverage_gives_every_reason(void **state)
     assert_int_equal(reply.candidates_count, 0);
     assert_int_equal(reply.ticket_length, 0);
     assert_int_equal(reply.skipped_count, 3);
-    assert_int_equal(reasons_of(&reply, held.contractors[0]),
-                     REASON_NOT_APPROVED | REASON_PAUSED);
+    assert_int_equal(reasons_of(&reply, held.contractors[0]), REASON_NOT_APPROVED | REASON_PAUSED);
     assert_int_equal(reasons_of(&reply, held.contractors[1]), REASON_NOT_APPROVED);
     assert_int_equal(reasons_of(&reply, held.contractors[2]), REASON_PAUSED);
     assert_int_equal(ringing_calls(), leases);
@@ -266,8 +264,7 @@ test_e32_a_corrected_address_is_a_new_decision_until_connected(void **state)
     assert_memory_equal(&second.call_ref, &first.call_ref, sizeof first.call_ref);
     /* The old ticket's contractor is not in the new one: superseded. */
     connect = world_connect_request(&first);
-    assert_int_equal(zr_connect(world.carrier, &connect, &connected),
-                     ZR_STATUS_TICKET_SUPERSEDED);
+    assert_int_equal(zr_connect(world.carrier, &connect, &connected), ZR_STATUS_TICKET_SUPERSEDED);
     (void)world_connect(&world, &second);
     request.zips[0] = held.slot.zip;
     assert_int_equal(world_route(&world, &request, &first), ZR_STATUS_CALL_CONNECTED);

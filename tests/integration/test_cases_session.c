@@ -215,8 +215,7 @@ test_a_contractor_is_put_against_the_version_that_was_read(void **state)
     assert_int_not_equal(zr_contractor_put(world.portal, &request, &reply), 0);
     request.expected_version = 0;
     assert_int_equal(zr_contractor_put(world.portal, &request, &first), 0);
-    assert_int_equal(zr_contractor_put(world.portal, &request, &reply),
-                     ZR_STATUS_VERSION_CONFLICT);
+    assert_int_equal(zr_contractor_put(world.portal, &request, &reply), ZR_STATUS_VERSION_CONFLICT);
     request.expected_version = first.version;
     assert_int_equal(zr_contractor_put(world.portal, &request, &reply), 0);
     assert_int_equal(reply.contractor, first.contractor);
@@ -229,7 +228,8 @@ test_a_contractor_is_put_against_the_version_that_was_read(void **state)
     assert_int_equal(zr_contractor_put(world.portal, &request, &reply), ZR_STATUS_INVALID_FIELD);
 }
 
-/* ---- E68: frames that are none ----------------------------------------------------------------- */
+/* ---- E68: frames that are none -----------------------------------------------------------------
+ */
 
 /* Bytes behind a good HELLO that end the connection, and nobody else's. */
 static void
@@ -306,7 +306,7 @@ test_e68_a_bad_request_fails_alone(void **state)
         {{.size = 24, .op = ZR_OP_PING, .version = 0}, ZR_STATUS_UNSUPPORTED_VERSION},
         {{.size = 24, .op = ZR_OP_PING, .version = 1, .flags = 8}, ZR_STATUS_UNSUPPORTED_FLAG},
         {{.size = 24, .op = ZR_OP_PING, .version = 1, .flags = 0x80}, ZR_STATUS_OK},
-        {{.size = 32, .op = ZR_OP_PING, .version = 1}, ZR_STATUS_INVALID_FIELD}, /* A tail. */
+        {{.size = 32, .op = ZR_OP_PING, .version = 1}, ZR_STATUS_INVALID_FIELD},  /* A tail. */
         {{.size = 24, .op = ZR_OP_ROUTE, .version = 1}, ZR_STATUS_INVALID_FIELD}, /* No body. */
         {{.size = 24, .op = ZR_OP_PING, .version = 1}, ZR_STATUS_OK},
     };

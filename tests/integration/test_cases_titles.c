@@ -180,7 +180,7 @@ test_r64_the_first_backup_that_may_takes_the_title(void **state)
 
     (void)state;
     held_make(&held, 4);
-    (void)world_pause(&world, held.claims[1]);                      /* Passed over: paused. */
+    (void)world_pause(&world, held.claims[1]);                          /* Passed over: paused. */
     world_status(&world, held.contractors[2], ZR_CONTRACTOR_SUSPENDED); /* And suspended. */
     released = world_release(&world, held.claims[0]);
     assert_int_equal(released.state, ZR_CLAIM_RELEASED);

@@ -59,6 +59,7 @@ s_client_start(const char *const *arguments, int in_fd, int out_fd)
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() == parent && dup2(in_fd, 0) == 0 && dup2(out_fd, 1) == 1 &&
             dup2(out_fd, 2) == 2) {
+            // NOLINTNEXTLINE(performance-no-int-to-ptr): execvp() wants them without const.
             (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
         }
         _exit(127);

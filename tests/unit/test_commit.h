@@ -372,10 +372,8 @@ rig_posted(uint32_t contractor)
 static inline uint16_t
 rig_category(struct zr_id key, const char *name)
 {
-    struct zr_category_put_request request = {.op_id = key,
-                                              .rate_cents = RIG_RATE,
-                                              .offered = true,
-                                              .zips_action = ZR_ZIPS_EVERYWHERE};
+    struct zr_category_put_request request = {
+        .op_id = key, .rate_cents = RIG_RATE, .offered = true, .zips_action = ZR_ZIPS_EVERYWHERE};
 
     (void)snprintf(request.name, sizeof request.name, "%s", name);
     return rig_send(RIG_ADMIN, ZR_OP_CATEGORY_PUT, &request);
@@ -398,8 +396,8 @@ rig_ticket(uint32_t contractor)
         .ring_timeout_s = 20,
         .mode = TICKET_STEP,
         .candidates_count = 1,
-        .candidates = {{.claim_seq = 1, .contractor = contractor, .rate_cents = RIG_RATE,
-                        .rank = 1}},
+        .candidates =
+            {{.claim_seq = 1, .contractor = contractor, .rate_cents = RIG_RATE, .rank = 1}},
     };
 
     /* Time first, as deciding_call_ref() makes it. */
@@ -425,8 +423,10 @@ rig_connect(const struct ticket *ticket)
 static inline uint16_t
 rig_end(const struct ticket *ticket, uint32_t talk_ms)
 {
-    const struct zr_end_request request = {
-        .call_id = ticket->call_id, .talk_ms = talk_ms, .index = 255, .who_hung_up = ZR_HUNG_UP_CALLER};
+    const struct zr_end_request request = {.call_id = ticket->call_id,
+                                           .talk_ms = talk_ms,
+                                           .index = 255,
+                                           .who_hung_up = ZR_HUNG_UP_CALLER};
 
     return rig_send(RIG_SWITCH, ZR_OP_END, &request);
 }

@@ -56,8 +56,8 @@ test_committer_answers_after_the_commit(void **state)
 
         assert_int_equal(rig_topup(contractor, 2500), ZR_STATUS_OK);
         assert_int_equal(store_read_begin(rig.store, &view), STATUS_OK);
-        assert_true(store_get_number(&view, TABLE_JOURNAL, rig.reply.topup_reply.commit_seq,
-                                     &value));
+        assert_true(
+            store_get_number(&view, TABLE_JOURNAL, rig.reply.topup_reply.commit_seq, &value));
         store_read_end(&view);
     }
     store_read_close(&view);

@@ -63,10 +63,8 @@ test_config_unknown_key_names_the_nearest(void **state)
         const char *wrong;
         const char *nearest;
     } rows[] = {
-        {"map_gb", "map_gib"},
-        {"connection_max", "connections_max"},
-        {"lisen", "listen"},
-        {"cert_file", "cert"},
+        {"map_gb", "map_gib"}, {"connection_max", "connections_max"},
+        {"lisen", "listen"},   {"cert_file", "cert"},
         {"idle_s", "idle_ms"},
     };
     struct config config;
@@ -188,8 +186,8 @@ test_config_numbers_keep_their_ranges(void **state)
 static void
 test_config_numbers_are_digits_only(void **state)
 {
-    static const char *const wrong[] = {"",   " 64", "+64", "-1", "64x", "0x40",
-                                        "64 ", "6e1", "99999999999999999999999"};
+    static const char *const wrong[] = {
+        "", " 64", "+64", "-1", "64x", "0x40", "64 ", "6e1", "99999999999999999999999"};
     struct config config;
 
     (void)state;
@@ -330,8 +328,7 @@ test_manual_names_every_setting_and_its_default(void **state)
 #define STRING(x)                             #x
 #define TEXT(name, standard, doc)             assert_manual_names(manual, #name, standard);
 #define NUMBER(name, standard, min, max, doc) assert_manual_names(manual, #name, STRING(standard));
-#define SWITCH(name, standard, doc) \
-    assert_manual_names(manual, #name, (standard) ? "yes" : "no");
+#define SWITCH(name, standard, doc)           assert_manual_names(manual, #name, (standard) ? "yes" : "no");
 #include "server/base/config.def"
 #undef TEXT
 #undef NUMBER

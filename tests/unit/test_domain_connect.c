@@ -317,17 +317,18 @@ test_a_call_has_four_legs(void **state)
     struct ticket ticket;
     struct ticket first;
 
-    for (uint8_t i = 0; i < CALL_LEGS_MAX; i++) {
+    for (int i = 0; i < CALL_LEGS_MAX; i++) {
+        const uint8_t index = (uint8_t)i;
         const uint32_t contractor = dw_contractor(world, 5000);
         struct ticket next = dw_ticket(world, &contractor, 1);
 
         first = i == 0 ? next : first;
         next.call_id = first.call_id;
-        next.attempt = i;
-        assert_int_equal(dw_connect(world, &next, i), ZR_STATUS_OK);
+        next.attempt = index;
+        assert_int_equal(dw_connect(world, &next, index), ZR_STATUS_OK);
         assert_int_equal(
             dw_end(world, &next, &next,
-                   (struct zr_end_request){.index = i, .talk_ms = 5000, .caller_stays = true}),
+                   (struct zr_end_request){.index = index, .talk_ms = 5000, .caller_stays = true}),
             ZR_STATUS_OK);
         assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_FREE_SHORT);
         assert_int_equal(world->reply.settlement_reply.state, ZR_CALL_RINGING);

@@ -229,6 +229,19 @@ test_a_clipped_end_repeats(void **state)
     assert_true(scene.world->effects.duplicate);
 }
 
+/* A leg whose END was not cut: longer talk later is another story, whenever it comes. */
+static void
+test_longer_talk_later_contradicts(void **state)
+{
+    struct scene scene = scene_connect(*state, 5000);
+
+    assert_int_equal(end(&scene, 1000, false), ZR_STATUS_OK);
+    scene.world->now_ms += 60 * DW_SECOND_MS;
+    assert_int_equal(end(&scene, 60000, false), ZR_STATUS_SETTLEMENT_FINAL);
+    assert_int_equal(scene.reply->settlement, ZR_SETTLEMENT_FREE_SHORT);
+    assert_int_equal(dw_wallet(scene.world, scene.contractor).main_cents, 5000); /* I9 */
+}
+
 /* ---- END without a CONNECT (E44) ---------------------------------------------------------------
  */
 
@@ -473,6 +486,7 @@ main(void)
         DW_TEST(test_voicemail_after_a_free_settlement),
         DW_TEST(test_a_repeated_end_changes_nothing),
         DW_TEST(test_a_clipped_end_repeats),
+        DW_TEST(test_longer_talk_later_contradicts),
         DW_TEST(test_end_before_connect),
         DW_TEST(test_a_spooled_end),
         DW_TEST(test_a_transferred_call_is_charged_once),

@@ -125,9 +125,9 @@ test_key_of_another_tenant_is_another_key(void **state)
     (void)state;
     assert_int_equal(rig_send(RIG_PORTAL, ZR_OP_CONTRACTOR_PUT, &request), ZR_STATUS_OK);
     request.contractor_id = rig_id();
-    assert_int_equal(
-        rig_send((struct rig_actor){ZR_ROLE_PORTAL, RIG_TENANT + 1}, ZR_OP_CONTRACTOR_PUT, &request),
-        ZR_STATUS_OK);
+    assert_int_equal(rig_send((struct rig_actor){ZR_ROLE_PORTAL, RIG_TENANT + 1},
+                              ZR_OP_CONTRACTOR_PUT, &request),
+                     ZR_STATUS_OK);
     assert_int_equal(rig.reply.contractor_put_reply.contractor, 2);
     rig_crash();
 }
@@ -239,7 +239,7 @@ static void
 test_trim_takes_expired_keys_only(void **state)
 {
     const uint64_t now_ms = clock_now_ms(&rig.clock);
-    char name[8];
+    char name[16];
 
     (void)state;
     for (int i = 0; i < 10; i++) {
@@ -247,10 +247,8 @@ test_trim_takes_expired_keys_only(void **state)
         assert_int_equal(rig_category(rig_key_at(now_ms - (uint64_t)i), name), ZR_STATUS_OK);
     }
     assert_int_equal(execute_trim_keys(&rig.executor, now_ms, 100), 0);
-    assert_int_equal(
-        execute_trim_keys(&rig.executor, now_ms + IDEMPOTENCY_HORIZON_MS - 4, 3), 3);
-    assert_int_equal(
-        execute_trim_keys(&rig.executor, now_ms + IDEMPOTENCY_HORIZON_MS - 4, 100), 2);
+    assert_int_equal(execute_trim_keys(&rig.executor, now_ms + IDEMPOTENCY_HORIZON_MS - 4, 3), 3);
+    assert_int_equal(execute_trim_keys(&rig.executor, now_ms + IDEMPOTENCY_HORIZON_MS - 4, 100), 2);
     assert_int_equal(store_count(&rig.view, TABLE_IDEMPOTENCY), 5);
     assert_int_equal(rig_category(rig_key_at(now_ms - 1), "other"), ZR_STATUS_OK);
     rig_crash();
@@ -264,8 +262,8 @@ test_advanced_clock_survives_a_restart(void **state)
     uint64_t told_ms;
 
     (void)state;
-    assert_int_equal(
-        rig_send((struct rig_actor){ZR_ROLE_BENCH, 1}, ZR_OP_CLOCK_ADVANCE, &request), ZR_STATUS_OK);
+    assert_int_equal(rig_send((struct rig_actor){ZR_ROLE_BENCH, 1}, ZR_OP_CLOCK_ADVANCE, &request),
+                     ZR_STATUS_OK);
     told_ms = rig.reply.clock_advance_reply.now_ms;
     assert_int_equal(clock_now_ms(&rig.clock), told_ms);
     rig_commit(0);

@@ -469,15 +469,13 @@ test_store_walks_in_key_order_until_it_is_told_to_stop(void **state)
     assert_int_equal(store_count(&view, TABLE_ZIP), 4);
     store_del(&view, TABLE_ZIP, &key, sizeof key);
     store_del(&view, TABLE_ZIP, &key, sizeof key);
-    assert_true(store_seek(&view, TABLE_ZIP,
-                           (struct store_value){(const uint8_t *)&key, sizeof key}, &found,
-                           &value));
+    assert_true(store_seek(
+        &view, TABLE_ZIP, (struct store_value){(const uint8_t *)&key, sizeof key}, &found, &value));
     memcpy(&key, found.bytes, sizeof key);
     assert_int_equal(key, 4);
     key = 5;
-    assert_false(store_seek(&view, TABLE_ZIP,
-                            (struct store_value){(const uint8_t *)&key, sizeof key}, &found,
-                            &value));
+    assert_false(store_seek(
+        &view, TABLE_ZIP, (struct store_value){(const uint8_t *)&key, sizeof key}, &found, &value));
     assert_int_equal(view.failure, STATUS_OK);
     store_abort(&view);
     store_close(store);

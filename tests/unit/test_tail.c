@@ -262,10 +262,10 @@ test_tail_bounds_what_one_batch_can_touch(void **state)
     (void)state;
     for (uint64_t i = 1; i <= TAIL_UNDO_MAX; i++) {
         memcpy(image.row, &i, sizeof i);
-        assert_int_equal(tail_room(tail),
-                         i == 1                          ? ROWS_MAX
-                         : TAIL_UNDO_MAX - i + 1 < ROWS_MAX - 1 ? TAIL_UNDO_MAX - i + 1
-                                                         : ROWS_MAX - 1);
+        assert_int_equal(tail_room(tail), i == 1 ? ROWS_MAX
+                                          : TAIL_UNDO_MAX - i + 1 < ROWS_MAX - 1
+                                              ? TAIL_UNDO_MAX - i + 1
+                                              : ROWS_MAX - 1);
         assert_true(tail_put(tail, i, &image));
     }
     assert_int_equal(tail_room(tail), 0);

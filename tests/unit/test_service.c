@@ -1,0 +1,557 @@
+/*
+ * test_service.c - a worker's handlers over a real committer, without a network: who may do what,
+ * what a turn sees, and what comes back later.
+ */
+#include "server/handlers/dispatch.h"
+#include "server/handlers/session.h"
+#include "tests/unit/test_commit.h"
+#include "tests/unit/test_faults.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+enum { CATEGORY = 1, FUND = 50 * RIG_RATE, SERVICE_JOBS = 4, CALLS_MAX = 8, POSTED_MAX = 16 };
+
+static struct service *service;
+static struct request_port port;
+static uint32_t contractor;
+
+/* What the last frame got: at once, or posted later. */
+static uint8_t reply_bytes[ZR_FRAME_BYTES_LIMIT];
+static struct zr_header answer;
+static int posted_count;
+
+/* ---- the network that is none -------------------------------------------------------------- */
+
+static void
+take_reply(const uint8_t *frame)
+{
+    const struct zr_operation *operation;
+    uint16_t invalid_at;
+
+    zr_header_decode(&answer, frame);
+    operation = zr_operation_find(answer.op & (uint16_t)~ZR_OP_RESPONSE);
+    assert_non_null(operation);
+    if (rig_has_body(answer.status)) {
+        assert_int_equal(
+            zr_message_decode(&rig.reply, &invalid_at, operation->reply, &answer, frame),
+            ZR_DECODE_OK);
+    }
+}
+
+static void
+net_reply(void *context, struct conn_ref conn, const uint8_t *frame, size_t bytes)
+{
+    (void)context;
+    assert_int_equal(conn.slot, 7);
+    memcpy(reply_bytes, frame, bytes);
+    posted_count++;
+}
+
+static void
+turn_begin(void)
+{
+    port.on_turn_begin(port.context, 0);
+}
+
+static void
+turn_end(void)
+{
+    port.on_turn_end(port.context);
+}
+
+/* One frame of that session, within the turn. */
+static enum frame_verdict
+send(struct session *session, uint16_t op, const void *message)
+{
+    static struct job frame; /* A place to encode it in. */
+    struct request request = {.conn = {.slot = 7, .generation = 1}, .session = session};
+    struct zr_builder builder;
+    enum frame_verdict verdict;
+
+    rig_fill(&frame, RIG_ADMIN, op, message);
+    request.header = frame.header;
+    request.frame = frame.frame;
+    zr_builder_init(&builder, reply_bytes, sizeof reply_bytes);
+    verdict = port.on_frame(port.context, &request, &builder);
+    assert_int_equal(verdict == FRAME_DEFERRED, builder.length == 0);
+    if (verdict != FRAME_DEFERRED) {
+        take_reply(reply_bytes);
+        assert_int_equal(answer.id, frame.header.id);
+    }
+    return verdict;
+}
+
+/* A turn of its own, and as many more until the reply is there. Returns the status. */
+static uint16_t
+ask(struct session *session, uint16_t op, const void *message)
+{
+    const int before = posted_count;
+
+    turn_begin();
+    if (send(session, op, message) != FRAME_DEFERRED) {
+        turn_end();
+        return answer.status;
+    }
+    turn_end();
+    while (posted_count == before) {
+        assert_true(rig_wait_wake());
+        turn_begin();
+        turn_end();
+    }
+    take_reply(reply_bytes);
+    return answer.status;
+}
+
+/* ---- sessions ----------------------------------------------------------------------------- */
+
+static struct peer_identity
+peer_of(uint8_t key, uint32_t tenant, uint8_t role)
+{
+    struct peer_identity peer = {.key_hash = {key}};
+
+    (void)snprintf(peer.san, sizeof peer.san, "urn:zipring:tenant:%u:role:%s", tenant,
+                   zr_role_name(role));
+    for (char *at = peer.san; *at != '\0'; at++) {
+        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at + ('a' - 'A') : *at);
+    }
+    return peer;
+}
+
+static const struct zr_hello_request hello = {
+    .magic = UINT64_C(0x31474E495250495A),
+    .protocol_min = 1,
+    .protocol_max = 1,
+    .client_kind = ZR_CLIENT_OTHER,
+};
+
+static void
+put_principal(uint8_t key, uint32_t tenant, uint8_t role, uint32_t of_contractor)
+{
+    struct zr_principal_put_request request = {
+        .op_id = rig_key(), .key_hash = {{key}}, .tenant = tenant, .role = role, .name = "test"};
+
+    request.contractor = of_contractor;
+    assert_int_equal(rig_send(RIG_ADMIN, ZR_OP_PRINCIPAL_PUT, &request), ZR_STATUS_OK);
+}
+
+/* A session after HELLO, of principal `role`: its key is its role. */
+static struct session
+session_of(uint8_t role)
+{
+    struct session session = {.peer = peer_of(role, RIG_TENANT, role)};
+
+    assert_int_equal(ask(&session, ZR_OP_HELLO, &hello), ZR_STATUS_OK);
+    assert_true(session.ready);
+    assert_int_equal(session.role, role);
+    return session;
+}
+
+static void
+revoke_key(uint8_t key)
+{
+    struct zr_principal_revoke_request request = {.op_id = rig_key(), .key_hash = {{key}}};
+
+    assert_int_equal(rig_send(RIG_ADMIN, ZR_OP_PRINCIPAL_REVOKE, &request), ZR_STATUS_OK);
+}
+
+/* ---- fixture ------------------------------------------------------------------------------- */
+
+/* A market with one claim; a principal of every role; a worker over the committer. */
+static int
+setup(void **state)
+{
+    const struct net_port net = {.reply = net_reply, .wake = rig_wake};
+    struct zr_claim_request claim = {
+        .accept_backup = true, .slots = {{RIG_ZIP, CATEGORY}}, .slots_count = 1};
+
+    if (rig_setup(state) != 0) {
+        return -1;
+    }
+    assert_int_equal(rig_category(rig_key(), "plumbing"), ZR_STATUS_OK);
+    contractor = rig_contractor(FUND);
+    claim.op_id = rig_key();
+    claim.contractor = contractor;
+    assert_int_equal(rig_send(RIG_PORTAL, ZR_OP_CLAIM, &claim), ZR_STATUS_OK);
+    for (uint8_t role = ZR_ROLE_SWITCH; zr_role_name(role) != NULL; role++) {
+        put_principal(role, RIG_TENANT, role, role == ZR_ROLE_CONTRACTOR ? contractor : 0);
+    }
+    rig_commit(1000);
+    rig_crash();
+    rig_serve();
+    service = service_open(&(struct service_options){
+        .arena = &rig.arena,
+        .store = rig.store,
+        .committer = rig.committer,
+        .hot = rig.hot,
+        .cascades = rig.cascades,
+        .clock = &rig.clock,
+        .jobs_max = SERVICE_JOBS,
+        .calls_max = CALLS_MAX,
+        .frame_bytes_max = ZR_FRAME_BYTES_LIMIT,
+        .credit_default = 64,
+        .credit_max = 256,
+        .timeout_us_default = 5000000,
+        .peers = "",
+        .bench = true,
+    });
+    service_bind(service, &net);
+    port = service_port(service);
+    posted_count = 0;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    service_close(service);
+    rig_stop();
+    return rig_teardown(state);
+}
+
+/* ---- who (P13) ----------------------------------------------------------------------------- */
+
+static void
+test_hello_wants_a_live_principal_and_its_name(void **state)
+{
+    struct session unknown = {.peer = peer_of(200, RIG_TENANT, ZR_ROLE_SWITCH)};
+    struct session other_role = {.peer = peer_of(ZR_ROLE_SWITCH, RIG_TENANT, ZR_ROLE_ADMIN)};
+    struct session other_tenant = {.peer = peer_of(ZR_ROLE_SWITCH, 9, ZR_ROLE_SWITCH)};
+    struct session nameless = {.peer = {.key_hash = {ZR_ROLE_SWITCH}}};
+    struct session *const wrong[] = {&unknown, &other_role, &other_tenant, &nameless};
+    struct session session;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        turn_begin();
+        assert_int_equal(send(wrong[i], ZR_OP_HELLO, &hello), FRAME_CLOSE);
+        turn_end();
+        assert_int_equal(answer.status, ZR_STATUS_UNAUTHENTICATED);
+        assert_false(wrong[i]->ready);
+    }
+    session = session_of(ZR_ROLE_SWITCH);
+    assert_int_equal(session.tenant, RIG_TENANT);
+}
+
+/* Default deny: every operation for every role, against the table of messages.def. */
+static void
+test_operations_are_forbidden_to_roles_that_do_not_have_them(void **state)
+{
+    static union zr_any_message nothing;
+    size_t count;
+    const struct zr_operation *operations = zr_operations(&count);
+
+    (void)state;
+    for (uint8_t role = ZR_ROLE_SWITCH; zr_role_name(role) != NULL; role++) {
+        struct session session = session_of(role);
+
+        for (size_t i = 0; i < count; i++) {
+            if (operations[i].kind == ZR_OP_KIND_PUSH || operations[i].op == ZR_OP_HELLO) {
+                continue;
+            }
+            if ((operations[i].roles & 1u << role) == 0) {
+                assert_int_equal(ask(&session, (uint16_t)operations[i].op, &nothing),
+                                 ZR_STATUS_FORBIDDEN);
+            }
+        }
+    }
+}
+
+/* P13: the very next frame of a live connection. */
+static void
+test_revoked_principal_is_out_at_once(void **state)
+{
+    struct session session = session_of(ZR_ROLE_SWITCH);
+
+    (void)state;
+    assert_true(port.on_session_check(port.context, &session));
+    revoke_key(ZR_ROLE_SWITCH);
+    turn_begin();
+    assert_int_equal(send(&session, ZR_OP_PING, NULL), FRAME_CLOSE);
+    assert_int_equal(answer.status, ZR_STATUS_UNAUTHENTICATED);
+    turn_end();
+    assert_false(port.on_session_check(port.context, &session));
+}
+
+/*
+ * The snapshot of the turn is older than the revocation, the epoch is newer: what the old snapshot
+ * says must not count as having looked.
+ */
+static void
+test_revoked_principal_is_not_saved_by_an_older_snapshot(void **state)
+{
+    struct session session = session_of(ZR_ROLE_SWITCH);
+    struct session other = session_of(ZR_ROLE_ADMIN);
+
+    (void)state;
+    turn_begin();
+    (void)service_snapshot(service);
+    revoke_key(ZR_ROLE_SWITCH);
+    (void)send(&session, ZR_OP_PING, NULL);
+    turn_end();
+    assert_false(port.on_session_check(port.context, &session));
+    assert_int_equal(ask(&session, ZR_OP_PING, NULL), ZR_STATUS_UNAUTHENTICATED);
+    assert_int_equal(ask(&other, ZR_OP_PING, NULL), ZR_STATUS_OK);
+}
+
+/* Between turns the worker may sleep for long: no snapshot may be open then (pitfalls.md 24). */
+static void
+test_session_check_between_turns_leaves_no_snapshot_open(void **state)
+{
+    struct session session = session_of(ZR_ROLE_SWITCH);
+
+    (void)state;
+    put_principal(201, RIG_TENANT, ZR_ROLE_ADMIN, 0);
+    assert_true(port.on_session_check(port.context, &session));
+    assert_false(service->view_open);
+    assert_true(port.on_session_check(port.context, &session));
+}
+
+/* ---- turns --------------------------------------------------------------------------------- */
+
+/* Replies of the committer come with a later turn, to the connection that asked. */
+static void
+test_deferred_reply_is_posted_with_a_later_turn(void **state)
+{
+    struct session session = session_of(ZR_ROLE_PAYMENTS);
+    const struct zr_topup_request request = rig_topup_request(contractor, 2500);
+
+    (void)state;
+    turn_begin();
+    assert_int_equal(send(&session, ZR_OP_TOPUP, &request), FRAME_DEFERRED);
+    assert_int_equal(posted_count, 0);
+    turn_end();
+    while (posted_count == 0) {
+        assert_true(rig_wait_wake());
+        turn_begin();
+        turn_end();
+    }
+    take_reply(reply_bytes);
+    assert_int_equal(answer.status, ZR_STATUS_OK);
+    assert_int_equal(rig.reply.topup_reply.posted_cents, FUND + 2500);
+}
+
+/* As many requests at the committer as there are jobs; one more is refused, and room comes back. */
+static void
+test_requests_over_the_pool_are_overloaded(void **state)
+{
+    struct session session = session_of(ZR_ROLE_PAYMENTS);
+    struct zr_topup_request request;
+
+    (void)state;
+    turn_begin();
+    for (int i = 0; i < SERVICE_JOBS; i++) {
+        request = rig_topup_request(contractor, 2500);
+        assert_int_equal(send(&session, ZR_OP_TOPUP, &request), FRAME_DEFERRED);
+    }
+    assert_int_equal(send(&session, ZR_OP_TOPUP, &request), FRAME_REPLIED);
+    assert_int_equal(answer.status, ZR_STATUS_OVERLOADED);
+    assert_true(answer.detail > 0);
+    turn_end();
+    while (posted_count < SERVICE_JOBS) {
+        assert_true(rig_wait_wake());
+        turn_begin();
+        turn_end();
+    }
+    assert_int_equal(ask(&session, ZR_OP_TOPUP, &request), ZR_STATUS_OK);
+}
+
+/* In a child, since it ends: the n-th write of a TOPUP fails, then a turn wants a snapshot. */
+static int
+exit_code_after_failed_write(void **state, int nth)
+{
+    char *folder =
+        mmap(NULL, sizeof rig.folder, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    const pid_t child = fork();
+    int status = 0;
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (setup(state) == 0) {
+            memcpy(folder, rig.folder, sizeof rig.folder);
+            struct session session = session_of(ZR_ROLE_PAYMENTS);
+            const struct zr_topup_request request = rig_topup_request(contractor, 2500);
+
+            fault_arm(FAULT_WRITE, nth);
+            (void)ask(&session, ZR_OP_TOPUP, &request);
+            turn_begin();
+            (void)service_snapshot(service);
+        }
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    test_remove_dir(folder);
+    (void)munmap(folder, sizeof rig.folder);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/*
+ * The last write of a commit is its meta page. When that one fails, LMDB gives no more snapshots.
+ * Goal: the process ends then, with the code that forbids a restart (P16), and only then.
+ */
+static void
+test_store_that_gives_no_snapshot_ends_the_process(void **state)
+{
+    int nth = 1;
+
+    while (exit_code_after_failed_write(state, nth) == 0) {
+        assert_true(++nth < 20);
+    }
+    assert_true(nth > 1);
+    assert_int_equal(exit_code_after_failed_write(state, nth), 71);
+}
+
+/* ---- a call -------------------------------------------------------------------------------- */
+
+static struct zr_route_request
+route_request(void)
+{
+    return (struct zr_route_request){
+        .call_id = rig_id(),
+        .zips = {RIG_ZIP},
+        .zips_count = 1,
+        .caller = 12815550000 + rig.serial,
+        .category = CATEGORY,
+        .caller_kind = ZR_CALLER_PLAIN,
+        .want = 1,
+        .flags = 2, /* hold */
+    };
+}
+
+static struct eligibility_contractor
+hot_now(void)
+{
+    struct eligibility_contractor known;
+
+    hot_look(rig.hot, contractor, &known);
+    return known;
+}
+
+/* ROUTE leases, CONNECT turns the lease into a unit, END gives it back. */
+static void
+test_call_is_leased_connected_and_ended(void **state)
+{
+    struct session session = session_of(ZR_ROLE_SWITCH);
+    const struct zr_route_request route = route_request();
+    struct zr_connect_request connect = {0};
+    struct zr_end_request end = {
+        .call_id = route.call_id, .talk_ms = 1000, .index = 255, .who_hung_up = ZR_HUNG_UP_CALLER};
+
+    (void)state;
+    assert_int_equal(ask(&session, ZR_OP_ROUTE, &route), ZR_STATUS_OK);
+    assert_int_equal(rig.reply.route_reply.candidates[0].contractor, contractor);
+    assert_int_equal(hot_now().leases, 1);
+    connect.ticket_length = rig.reply.route_reply.ticket_length;
+    memcpy(connect.ticket, rig.reply.route_reply.ticket, connect.ticket_length);
+    assert_int_equal(ask(&session, ZR_OP_CONNECT, &connect), ZR_STATUS_OK);
+    assert_int_equal(hot_now().leases, 0);
+    assert_int_equal(hot_now().units, 1);
+    assert_int_equal(ask(&session, ZR_OP_ROUTE, &route), ZR_STATUS_CALL_CONNECTED);
+    clock_advance_ms(&rig.clock, 1000);
+    assert_int_equal(ask(&session, ZR_OP_END, &end), ZR_STATUS_OK);
+    assert_int_equal(hot_now().units, 0);
+    assert_int_equal(hot_leases_count(rig.hot), 0);
+}
+
+/* E31: the same question again gets the same ticket, and leases nothing more. */
+static void
+test_repeated_route_gets_the_same_ticket(void **state)
+{
+    struct session session = session_of(ZR_ROLE_SWITCH);
+    const struct zr_route_request route = route_request();
+    struct zr_route_reply first;
+
+    (void)state;
+    assert_int_equal(ask(&session, ZR_OP_ROUTE, &route), ZR_STATUS_OK);
+    first = rig.reply.route_reply;
+    assert_int_equal(answer.flags & ZR_FLAG_DUPLICATE, 0);
+    clock_advance_ms(&rig.clock, 5000);
+    assert_int_equal(ask(&session, ZR_OP_ROUTE, &route), ZR_STATUS_OK);
+    assert_int_equal(answer.flags & ZR_FLAG_DUPLICATE, ZR_FLAG_DUPLICATE);
+    assert_memory_equal(&rig.reply.route_reply, &first, sizeof first);
+    assert_int_equal(hot_leases_count(rig.hot), 1);
+}
+
+/* Every byte of a ticket is signed (E63). */
+static void
+test_changed_ticket_is_bad(void **state)
+{
+    struct session session = session_of(ZR_ROLE_SWITCH);
+    const struct zr_route_request route = route_request();
+    struct zr_connect_request connect = {0};
+
+    (void)state;
+    assert_int_equal(ask(&session, ZR_OP_ROUTE, &route), ZR_STATUS_OK);
+    connect.ticket_length = rig.reply.route_reply.ticket_length;
+    memcpy(connect.ticket, rig.reply.route_reply.ticket, connect.ticket_length);
+    for (uint16_t i = 0; i < connect.ticket_length; i++) {
+        connect.ticket[i] ^= 1;
+        assert_int_equal(ask(&session, ZR_OP_CONNECT, &connect), ZR_STATUS_BAD_TICKET);
+        connect.ticket[i] ^= 1;
+    }
+    assert_int_equal(hot_leases_count(rig.hot), 1);
+    assert_int_equal(ask(&session, ZR_OP_CONNECT, &connect), ZR_STATUS_OK);
+}
+
+/* A query leases nothing, remembers nothing, leaves no record, and connects nobody. */
+static void
+test_query_leaves_no_trace(void **state)
+{
+    struct session session = session_of(ZR_ROLE_SWITCH);
+    struct zr_route_request route = route_request();
+    struct zr_connect_request connect = {0};
+
+    (void)state;
+    route.flags = 0;
+    assert_int_equal(ask(&session, ZR_OP_ROUTE, &route), ZR_STATUS_OK);
+    assert_int_equal(hot_leases_count(rig.hot), 0);
+    assert_int_equal(calls_count(service->calls), 0);
+    assert_int_equal(decision_count(service->decisions), 0);
+    connect.ticket_length = rig.reply.route_reply.ticket_length;
+    memcpy(connect.ticket, rig.reply.route_reply.ticket, connect.ticket_length);
+    assert_int_equal(ask(&session, ZR_OP_CONNECT, &connect), ZR_STATUS_BAD_TICKET);
+}
+
+/* Calls that ring are bounded: full is OVERLOADED, and forgetting makes room. */
+static void
+test_calls_over_the_bound_are_overloaded(void **state)
+{
+    struct session session = session_of(ZR_ROLE_SWITCH);
+    struct zr_route_request route;
+
+    (void)state;
+    for (int i = 0; i < CALLS_MAX; i++) {
+        route = route_request();
+        (void)ask(&session, ZR_OP_ROUTE, &route);
+    }
+    route = route_request();
+    assert_int_equal(ask(&session, ZR_OP_ROUTE, &route), ZR_STATUS_OVERLOADED);
+    clock_advance_ms(&rig.clock, 3600000);
+    assert_int_equal(ask(&session, ZR_OP_ROUTE, &route), ZR_STATUS_OK);
+    assert_int_equal(hot_leases_count(rig.hot), 1);
+}
+
+int
+main(void)
+{
+#define SERVICE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        SERVICE_TEST(test_hello_wants_a_live_principal_and_its_name),
+        SERVICE_TEST(test_operations_are_forbidden_to_roles_that_do_not_have_them),
+        SERVICE_TEST(test_revoked_principal_is_out_at_once),
+        SERVICE_TEST(test_revoked_principal_is_not_saved_by_an_older_snapshot),
+        SERVICE_TEST(test_session_check_between_turns_leaves_no_snapshot_open),
+        SERVICE_TEST(test_deferred_reply_is_posted_with_a_later_turn),
+        SERVICE_TEST(test_requests_over_the_pool_are_overloaded),
+        cmocka_unit_test(test_store_that_gives_no_snapshot_ends_the_process),
+        SERVICE_TEST(test_call_is_leased_connected_and_ended),
+        SERVICE_TEST(test_repeated_route_gets_the_same_ticket),
+        SERVICE_TEST(test_changed_ticket_is_bad),
+        SERVICE_TEST(test_query_leaves_no_trace),
+        SERVICE_TEST(test_calls_over_the_bound_are_overloaded),
+    };
+
+    log_set_level(LOG_LEVEL_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
