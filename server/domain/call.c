@@ -81,6 +81,12 @@ call_leg_begin(struct call_row *row, const struct ticket *ticket,
     if (row->legs_count == CALL_LEGS_MAX) {
         return NULL;
     }
+    /* The decision that this leg came of is the call's now (E71). */
+    row->routed_ms = ticket->issued_ms;
+    row->snapshot_seq = ticket->snapshot_seq;
+    row->policy_version = ticket->policy_version;
+    row->revision = ticket->revision;
+    row->screened = ticket->screened;
     leg = &row->legs[row->legs_count++];
     *leg = (struct call_leg_row){
         .issued_ms = ticket->issued_ms,

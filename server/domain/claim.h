@@ -44,6 +44,10 @@ uint16_t claim_slot_get(struct state *state, const struct command *command,
  * from all that he still holds. Puts the wallet. */
 void claim_recount_rates(struct state *state, uint32_t contractor);
 
+/* The claim and its contractor, if the asker may act on it. */
+bool claim_find_own(struct state *state, const struct command *command, uint64_t claim_id,
+                    struct claim_row *claim, struct contractor_row *contractor);
+
 /* True when the category is offered in that claimable ZIP (R8, E29). */
 bool claim_is_offered(struct state *state, uint32_t zip, uint16_t category,
                       struct category_row *row);

@@ -1,5 +1,5 @@
 /*
- * release.c - how claims end, pause and resume, and who inherits a title. See claim.h.
+ * release.c - how claims end, and who inherits a title. See claim.h.
  */
 #include "protocol/check.h"
 #include "server/domain/claim.h"
@@ -7,18 +7,6 @@
 #include "server/domain/policy.h"
 #include "server/domain/pricing.h"
 #include "server/domain/slot.h"
-
-enum { MS_PER_S = 1000 };
-
-/* The claim and its contractor, if the asker may act on it. */
-static bool
-claim_find_own(struct state *state, const struct command *command, uint64_t claim_id,
-               struct claim_row *claim, struct contractor_row *contractor)
-{
-    return state_claim_get(state, claim_id, claim) &&
-           state_contractor_get(state, claim->contractor, contractor) &&
-           command_owns(command, claim->contractor, contractor);
-}
 
 /* Rate of a live claim at the rank it has today. */
 static int64_t
@@ -170,118 +158,5 @@ claim_release_apply(struct state *state, const struct command *command,
     if (heir != 0) {
         claim_recount_rates(state, heir);
     }
-    return ZR_STATUS_OK;
-}
-
-/* Set or clear the condition in the claim and in its slot, where decisions look. */
-static void
-claim_set_paused(struct state *state, uint64_t claim_id, struct claim_row *claim, bool paused)
-{
-    struct slot_row slot;
-    int index;
-
-    state_slot_get(state, claim->zip, claim->category, &slot);
-    index = slot_find_claim(&slot, claim_id);
-    CHECK(index != SLOT_NO_CLAIM);
-    slot.claims[index].paused = paused;
-    slot.version++;
-    state_slot_put(state, claim->zip, claim->category, &slot);
-    claim->state = paused ? ZR_CLAIM_PAUSED : ZR_CLAIM_LIVE;
-    state_claim_put(state, claim_id, claim);
-}
-
-static uint64_t
-pause_deadline(const struct command *command, const struct policy_row *policy)
-{
-    return command->time_ms + (uint64_t)policy->pause_grace_s * MS_PER_S;
-}
-
-static uint16_t
-contractor_pause(struct state *state, const struct command *command,
-                 const struct zr_pause_request *request, struct zr_claim_state_reply *reply)
-{
-    struct contractor_row contractor;
-    struct policy_row policy;
-
-    if (!state_contractor_get(state, request->contractor, &contractor) ||
-        !command_owns(command, request->contractor, &contractor)) {
-        return ZR_STATUS_NOT_FOUND;
-    }
-    if (!contractor.paused) {
-        (void)policy_for_slot(state, 0, 0, &policy);
-        contractor.pause_deadline_ms = pause_deadline(command, &policy);
-    }
-    contractor.paused = 1;
-    contractor.pause_until_ms = request->until_ms;
-    state_contractor_put(state, request->contractor, &contractor);
-    reply->contractor = request->contractor;
-    reply->grace_deadline_ms = contractor.pause_deadline_ms;
-    return ZR_STATUS_OK;
-}
-
-uint16_t
-claim_pause_apply(struct state *state, const struct command *command,
-                  const struct zr_pause_request *request, struct zr_claim_state_reply *reply)
-{
-    struct contractor_row contractor;
-    struct policy_row policy;
-    struct claim_row claim;
-
-    *reply = (struct zr_claim_state_reply){
-        .commit_seq = command->seq, .claim_id = request->claim_id, .state = ZR_CLAIM_PAUSED};
-    if (request->claim_id == 0) {
-        return contractor_pause(state, command, request, reply);
-    }
-    if (!claim_find_own(state, command, request->claim_id, &claim, &contractor)) {
-        return ZR_STATUS_NOT_FOUND;
-    }
-    reply->contractor = claim.contractor;
-    if (claim.ended_ms != 0) {
-        reply->state = claim.state;
-        return ZR_STATUS_CLAIM_ENDED;
-    }
-    if (claim.state != ZR_CLAIM_PAUSED) {
-        (void)policy_for_slot(state, claim.zip, claim.category, &policy);
-        claim.pause_deadline_ms = pause_deadline(command, &policy);
-    }
-    claim.pause_until_ms = request->until_ms;
-    claim_set_paused(state, request->claim_id, &claim, true);
-    reply->grace_deadline_ms = claim.pause_deadline_ms;
-    return ZR_STATUS_OK;
-}
-
-uint16_t
-claim_resume_apply(struct state *state, const struct command *command,
-                   const struct zr_resume_request *request, struct zr_claim_state_reply *reply)
-{
-    struct contractor_row contractor;
-    struct claim_row claim;
-
-    *reply = (struct zr_claim_state_reply){.commit_seq = command->seq,
-                                           .claim_id = request->claim_id,
-                                           .contractor = request->contractor,
-                                           .state = ZR_CLAIM_LIVE};
-    if (request->claim_id == 0) {
-        if (!state_contractor_get(state, request->contractor, &contractor) ||
-            !command_owns(command, request->contractor, &contractor)) {
-            return ZR_STATUS_NOT_FOUND;
-        }
-        contractor.paused = 0;
-        contractor.pause_until_ms = 0;
-        contractor.pause_deadline_ms = 0;
-        state_contractor_put(state, request->contractor, &contractor);
-        return ZR_STATUS_OK;
-    }
-    if (!claim_find_own(state, command, request->claim_id, &claim, &contractor)) {
-        return ZR_STATUS_NOT_FOUND;
-    }
-    reply->contractor = claim.contractor;
-    if (claim.ended_ms != 0) {
-        reply->state = claim.state;
-        return ZR_STATUS_CLAIM_ENDED;
-    }
-    claim.pause_until_ms = 0;
-    claim.pause_deadline_ms = 0;
-    claim_set_paused(state, request->claim_id, &claim, false);
     return ZR_STATUS_OK;
 }

@@ -114,15 +114,25 @@ forget_charge(struct state *state, const struct zr_id *call_ref, const struct ca
     }
 }
 
+/*
+ * How far below 0 the charge may take the wallet. Its rate may have changed since CONNECT, and with
+ * it the overdraft; what was held then is the contractor's to pay all the same.
+ */
 static int64_t
 leg_overdraft_cents(struct state *state, const struct policy_row *policy,
                     const struct wallet_row *wallet, const struct call_leg_row *leg)
 {
+    const int64_t held_to_cents = wallet_available_cents(wallet) - leg->rate_cents;
     struct contractor_row contractor;
+    int64_t overdraft_cents;
     const bool found = state_contractor_get(state, leg->contractor, &contractor);
 
     CHECK(found);
-    return settlement_overdraft_cents(policy, &contractor, wallet, leg->rate_cents);
+    overdraft_cents = settlement_overdraft_cents(policy, &contractor, wallet, leg->rate_cents);
+    if (leg->connected_ms != 0 && held_to_cents < -overdraft_cents) {
+        return -held_to_cents;
+    }
+    return overdraft_cents;
 }
 
 void

@@ -105,11 +105,17 @@ struct principal_row {
 };
 _Static_assert(sizeof(struct principal_row) == 48, "stored layout");
 
+/* The clock of a pause (M2). */
+struct pause_clock {
+    uint64_t until_ms;    /* As announced; for people. */
+    uint64_t deadline_ms; /* When the grace is over; kept after a RESUME, 0 = never paused. */
+    uint64_t resumed_ms;  /* The last RESUME. */
+};
+
 struct contractor_row {
     struct zr_id contractor_id;
     uint64_t licence_expires_ms; /* Exclusive; 0 = never. */
-    uint64_t pause_until_ms;     /* As announced; for people. */
-    uint64_t pause_deadline_ms;  /* When the pause grace is over. */
+    struct pause_clock pause;
     uint64_t phones[CONTRACTOR_PHONES_MAX];
     uint32_t version;
     uint32_t tenant;
@@ -124,7 +130,7 @@ struct contractor_row {
     uint8_t reserved;
     char name[64];
 };
-_Static_assert(sizeof(struct contractor_row) == 160, "stored layout");
+_Static_assert(sizeof(struct contractor_row) == 168, "stored layout");
 
 /* Folded. The contractor's two accounts are liabilities; `held` is a reservation, no posting. */
 struct wallet_row {
@@ -163,8 +169,7 @@ _Static_assert(sizeof(struct slot_row) == 16 + 16 * SLOT_CLAIMS_MAX, "stored lay
 struct claim_row {
     uint64_t claimed_ms;
     uint64_t ended_ms; /* 0 = live. */
-    uint64_t pause_until_ms;
-    uint64_t pause_deadline_ms;
+    struct pause_clock pause;
     uint32_t zip;
     uint32_t contractor;
     uint16_t category;
@@ -172,7 +177,7 @@ struct claim_row {
     uint8_t title; /* enum zr_title; of an ended claim the last one. */
     uint8_t reserved[4];
 };
-_Static_assert(sizeof(struct claim_row) == 48, "stored layout");
+_Static_assert(sizeof(struct claim_row) == 56, "stored layout");
 
 /* ---- calls ---------------------------------------------------------------------------------- */
 

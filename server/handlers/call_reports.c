@@ -4,6 +4,7 @@
 #include "server/handlers/call_reports.h"
 
 #include "protocol/check.h"
+#include "server/domain/call.h"
 #include "server/handlers/dispatch.h"
 
 #include <string.h>
@@ -120,6 +121,17 @@ call_qualify_handle(struct service *service, const struct request *request,
     return dispatch_submit(service, job, request, reply);
 }
 
+/* An END without a ticket means the newest one, unless it names an attempt that one has not: then
+ * it means a leg that is in the table. */
+static bool
+end_is_of_newest_ticket(const struct zr_end_request *end, const struct remembered_call *call)
+{
+    struct ticket newest;
+
+    return call->ticket_length > 0 && ticket_decode(&newest, call->ticket, call->ticket_length) &&
+           (end->index == CALL_INDEX_NONE || ticket_candidate_at(&newest, end->index) != NULL);
+}
+
 enum frame_verdict
 call_end_handle(struct service *service, const struct request *request,
                 const struct zr_operation *operation, struct zr_builder *reply)
@@ -137,7 +149,7 @@ call_end_handle(struct service *service, const struct request *request,
     if (job == NULL) {
         return dispatch_reply(request, reply, ZR_STATUS_OVERLOADED, RETRY_AFTER_MS, NULL);
     }
-    if (end->ticket_length == 0 && call != NULL && call->ticket_length > 0) {
+    if (end->ticket_length == 0 && call != NULL && end_is_of_newest_ticket(end, call)) {
         end->ticket_length = call->ticket_length;
         memcpy(end->ticket, call->ticket, call->ticket_length);
         job_encode_request(job, operation, end);
@@ -193,6 +205,7 @@ call_report_done(struct service *service, const struct job *job)
     case ZR_CALL_CONNECTED:
     case ZR_CALL_QUALIFIED:
         call->state = REMEMBERED_CONNECTED;
+        call->connected_once = true;
         break;
     case ZR_CALL_ENDED:
         call->state = REMEMBERED_ENDED;

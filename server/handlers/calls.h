@@ -42,8 +42,9 @@ struct remembered_call {
     uint16_t reply_bytes;
     uint8_t state; /* enum remembered_state */
     uint8_t revision;
-    uint8_t attempt;   /* Index of the newest ticket's first candidate. */
-    uint8_t screening; /* Bits that a CALLCENTER set (R18). */
+    uint8_t attempt;     /* Index of the newest ticket's first candidate. */
+    bool connected_once; /* Then only ROUTE_NEXT goes on with it (E32). */
+    uint8_t screening;   /* Bits that a CALLCENTER set (R18). */
     uint8_t ticket_length;
     uint8_t ticket[TICKET_BYTES_MAX];
     uint8_t reply[CALL_REPLY_BYTES_MAX];

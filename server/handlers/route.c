@@ -132,27 +132,25 @@ route_carry_tried(struct deciding *deciding, const struct remembered_call *call)
 }
 
 /*
- * The call as it is known: in memory, else in the table. CALL_CONNECTED once it was connected;
+ * The call as it is known: in memory, else in the table. CALL_CONNECTED once it was connected or
+ * is over: who has talked to the caller is not offered again (E32), only ROUTE_NEXT goes on.
  * OVERLOADED when no more can be remembered; *call is set on OK.
  */
 static uint16_t
 route_find_call(struct service *service, const struct request *request,
                 const struct zr_route_request *route, struct remembered_call **call)
 {
-    struct state *snapshot = service_snapshot(service);
     const uint32_t tenant = request->session->tenant;
     struct zr_id call_ref;
-    struct call_row row;
 
     *call = calls_find(service->calls, tenant, &route->call_id);
     if (*call != NULL) {
-        return (*call)->state == REMEMBERED_CONNECTED || (*call)->state == REMEMBERED_ENDED ||
-                       (*call)->state == REMEMBERED_ABANDONED
+        return (*call)->connected_once || (*call)->state > REMEMBERED_RINGING
                    ? ZR_STATUS_CALL_CONNECTED
                    : ZR_STATUS_OK;
     }
-    if (state_call_find(snapshot, tenant, &route->call_id, &call_ref) &&
-        state_call_get(snapshot, &call_ref, &row) && row.state != ZR_CALL_RINGING) {
+    /* A call has a row from its first CONNECT or END on, and not before. */
+    if (state_call_find(service_snapshot(service), tenant, &route->call_id, &call_ref)) {
         return ZR_STATUS_CALL_CONNECTED;
     }
     *call =

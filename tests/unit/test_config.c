@@ -313,6 +313,12 @@ assert_manual_names(const char *manual, const char *name, const char *standard)
     }
 }
 
+static const char *
+yes_no(bool value)
+{
+    return value ? "yes" : "no";
+}
+
 static void
 test_manual_names_every_setting_and_its_default(void **state)
 {
@@ -328,7 +334,7 @@ test_manual_names_every_setting_and_its_default(void **state)
 #define STRING(x)                             #x
 #define TEXT(name, standard, doc)             assert_manual_names(manual, #name, standard);
 #define NUMBER(name, standard, min, max, doc) assert_manual_names(manual, #name, STRING(standard));
-#define SWITCH(name, standard, doc)           assert_manual_names(manual, #name, (standard) ? "yes" : "no");
+#define SWITCH(name, standard, doc)           assert_manual_names(manual, #name, yes_no(standard));
 #include "server/base/config.def"
 #undef TEXT
 #undef NUMBER

@@ -335,14 +335,22 @@ test_a_paused_claim_keeps_its_place(void **state)
     assert_int_equal(pause_it(scene.world, scene.claims[0], 0), ZR_STATUS_OK);
     assert_true(scene.world->reply.claim_state_reply.grace_deadline_ms == deadline);
     assert_true(state_claim_get(&scene.world->state, scene.claims[0], &claim));
-    assert_true(claim.pause_until_ms == DW_START_MS + 5);
+    assert_true(claim.pause.until_ms == DW_START_MS + 5);
     assert_int_equal(resume_it(scene.world, scene.claims[0], 0), ZR_STATUS_OK);
     assert_int_equal(scene.world->reply.claim_state_reply.state, ZR_CLAIM_LIVE);
     assert_int_equal(dw_slot(scene.world).claims[0].paused, 0);
     assert_true(state_claim_get(&scene.world->state, scene.claims[0], &claim));
     assert_int_equal(claim.state, ZR_CLAIM_LIVE);
-    assert_true(claim.pause_deadline_ms == 0);
     assert_int_equal(resume_it(scene.world, scene.claims[0], 0), ZR_STATUS_OK); /* Set-state. */
+    /* M2: paused again less than 7 d after it resumed, the old clock goes on; at 7 d a new one. */
+    scene.world->now_ms += 7 * DW_DAY_MS - 1;
+    assert_int_equal(pause_it(scene.world, scene.claims[0], 0), ZR_STATUS_OK);
+    assert_true(scene.world->reply.claim_state_reply.grace_deadline_ms == deadline);
+    assert_int_equal(resume_it(scene.world, scene.claims[0], 0), ZR_STATUS_OK);
+    scene.world->now_ms += 7 * DW_DAY_MS;
+    assert_int_equal(pause_it(scene.world, scene.claims[0], 0), ZR_STATUS_OK);
+    assert_true(scene.world->reply.claim_state_reply.grace_deadline_ms ==
+                scene.world->now_ms + 14 * DW_DAY_MS);
 }
 
 /* R55: a vacation of the whole contractor spans all his claims and touches none of them. */
@@ -367,7 +375,8 @@ test_a_contractor_pauses_as_a_whole(void **state)
     assert_int_equal(resume_it(world, 0, contractor), ZR_STATUS_OK);
     assert_true(state_contractor_get(&world->state, contractor, &row));
     assert_int_equal(row.paused, 0);
-    assert_true(row.pause_deadline_ms == 0);
+    assert_int_equal(pause_it(world, 0, contractor), ZR_STATUS_OK);
+    assert_true(world->reply.claim_state_reply.grace_deadline_ms == deadline);
 }
 
 static void

@@ -239,7 +239,7 @@ static void
 test_trim_takes_expired_keys_only(void **state)
 {
     const uint64_t now_ms = clock_now_ms(&rig.clock);
-    char name[16];
+    char name[32];
 
     (void)state;
     for (int i = 0; i < 10; i++) {

@@ -274,7 +274,7 @@ make_journaled_history(void)
 
     import_zip();
     for (int i = 0; i < 20; i++) {
-        char name[16];
+        char name[32];
 
         (void)snprintf(name, sizeof name, "category-%d", i);
         assert_int_equal(rig_category(rig_key(), name), ZR_STATUS_OK);
