@@ -62,7 +62,8 @@ assert_charges(uint32_t contractor, const int64_t *charges_cents, size_t charges
             assert_true(row->kind == ZR_TRANSFER_TOPUP || row->kind == ZR_TRANSFER_CHARGE);
             if (row->kind == ZR_TRANSFER_CHARGE) {
                 assert_in_range(found, 0, charges_count - 1);
-                assert_int_equal(row->amount_cents, -charges_cents[found]);
+                assert_int_equal(row->amount_cents,
+                                 charges_cents == NULL ? 0 : -charges_cents[found]);
                 assert_int_equal(row->account, ZR_ACCOUNT_MAIN);
                 assert_int_equal(row->counter_account, ZR_ACCOUNT_REVENUE_CALLS);
                 found++;

@@ -15,6 +15,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,7 @@ raw_socket(const struct server *server)
     struct sockaddr_in address = {.sin_family = AF_INET};
     char host[64];
     char *colon;
+    const int no_delay = 1; /* Or each small write waits for a delayed ACK. */
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0);
@@ -59,6 +61,7 @@ raw_socket(const struct server *server)
     assert_int_equal(inet_pton(AF_INET, host, &address.sin_addr), 1);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof bound), 0);
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof no_delay), 0);
     return fd;
 }
 

@@ -268,7 +268,7 @@ static void
 test_e68_garbage_ends_its_connection_only(void **state)
 {
     uint64_t seed = test_seed();
-    uint8_t bytes[4096];
+    uint8_t bytes[4096] = {0};
 
     (void)state;
     for (int round = 0; round < 64; round++) {

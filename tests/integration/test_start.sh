@@ -229,7 +229,11 @@ reload() {
     local seen
     seen=$(wc -l <"$work/log")
     mkfifo "$work/line"
-    (tail -n +$((seen + 1)) -F --pid="$server_pid" "$work/log" 2>/dev/null & echo $! >"$work/tail.pid"; wait) |
+    (
+        tail -n +$((seen + 1)) -F --pid="$server_pid" "$work/log" 2>/dev/null &
+        echo $! >"$work/tail.pid"
+        wait
+    ) |
         grep -m 1 -E "$1" >"$work/line" &
     kill -HUP "$server_pid"
     found=

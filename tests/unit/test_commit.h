@@ -36,10 +36,10 @@ struct rig_actor {
     uint32_t tenant;
 };
 
-static const struct rig_actor RIG_ADMIN = {ZR_ROLE_ADMIN, 1};
-static const struct rig_actor RIG_PORTAL = {ZR_ROLE_PORTAL, RIG_TENANT};
-static const struct rig_actor RIG_SWITCH = {ZR_ROLE_SWITCH, RIG_TENANT};
-static const struct rig_actor RIG_PAYMENTS = {ZR_ROLE_PAYMENTS, 4};
+static const struct rig_actor rig_admin = {ZR_ROLE_ADMIN, 1};
+static const struct rig_actor rig_portal = {ZR_ROLE_PORTAL, RIG_TENANT};
+static const struct rig_actor rig_switch = {ZR_ROLE_SWITCH, RIG_TENANT};
+static const struct rig_actor rig_payments = {ZR_ROLE_PAYMENTS, 4};
 
 struct rig {
     char folder[64];
@@ -326,7 +326,7 @@ rig_topup(uint32_t contractor, int64_t cents)
 {
     const struct zr_topup_request request = rig_topup_request(contractor, cents);
 
-    return rig_send(RIG_PAYMENTS, ZR_OP_TOPUP, &request);
+    return rig_send(rig_payments, ZR_OP_TOPUP, &request);
 }
 
 static inline struct zr_contractor_put_request
@@ -350,10 +350,10 @@ rig_contractor(int64_t cents)
     const struct zr_contractor_put_request request = rig_contractor_request();
     struct zr_contractor_status_request approve = {.contractor_status = ZR_CONTRACTOR_APPROVED};
 
-    assert_int_equal(rig_send(RIG_PORTAL, ZR_OP_CONTRACTOR_PUT, &request), ZR_STATUS_OK);
+    assert_int_equal(rig_send(rig_portal, ZR_OP_CONTRACTOR_PUT, &request), ZR_STATUS_OK);
     approve.contractor = rig.reply.contractor_put_reply.contractor;
     approve.op_id = rig_key();
-    assert_int_equal(rig_send(RIG_ADMIN, ZR_OP_CONTRACTOR_STATUS, &approve), ZR_STATUS_OK);
+    assert_int_equal(rig_send(rig_admin, ZR_OP_CONTRACTOR_STATUS, &approve), ZR_STATUS_OK);
     if (cents > 0) {
         assert_int_equal(rig_topup(approve.contractor, cents), ZR_STATUS_OK);
     }
@@ -365,7 +365,7 @@ rig_posted(uint32_t contractor)
 {
     const struct zr_wallet_get_request request = {.contractor = contractor};
 
-    assert_int_equal(rig_send(RIG_PORTAL, ZR_OP_WALLET_GET, &request), ZR_STATUS_OK);
+    assert_int_equal(rig_send(rig_portal, ZR_OP_WALLET_GET, &request), ZR_STATUS_OK);
     return rig.reply.wallet_get_reply.posted_cents;
 }
 
@@ -376,7 +376,7 @@ rig_category(struct zr_id key, const char *name)
         .op_id = key, .rate_cents = RIG_RATE, .offered = true, .zips_action = ZR_ZIPS_EVERYWHERE};
 
     (void)snprintf(request.name, sizeof request.name, "%s", name);
-    return rig_send(RIG_ADMIN, ZR_OP_CATEGORY_PUT, &request);
+    return rig_send(rig_admin, ZR_OP_CATEGORY_PUT, &request);
 }
 
 /* A ticket as ROUTE would sign it; rules trust it, so no signature is looked at here. */
@@ -417,7 +417,7 @@ rig_connect(const struct ticket *ticket)
 
     mac = mac == NULL ? mac_open() : mac;
     request.ticket_length = ticket_encode(request.ticket, ticket, &keys, mac);
-    return rig_send(RIG_SWITCH, ZR_OP_CONNECT, &request);
+    return rig_send(rig_switch, ZR_OP_CONNECT, &request);
 }
 
 static inline uint16_t
@@ -428,7 +428,7 @@ rig_end(const struct ticket *ticket, uint32_t talk_ms)
                                            .index = 255,
                                            .who_hung_up = ZR_HUNG_UP_CALLER};
 
-    return rig_send(RIG_SWITCH, ZR_OP_END, &request);
+    return rig_send(rig_switch, ZR_OP_END, &request);
 }
 
 /* ---- fixtures ---------------------------------------------------------------------------- */

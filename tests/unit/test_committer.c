@@ -80,7 +80,7 @@ test_committer_refused_job_spares_its_batch(void **state)
     assert_int_equal(rig_recover(), STATUS_OK);
     for (int i = 0; i < RIG_JOBS; i++) {
         request = rig_topup_request(i % 4 == 3 ? 99 : contractor, i % 4 == 2 ? 1 : 2500);
-        rig_fill(&rig.jobs[i], RIG_PAYMENTS, ZR_OP_TOPUP, &request);
+        rig_fill(&rig.jobs[i], rig_payments, ZR_OP_TOPUP, &request);
         assert_true(committer_submit(rig.committer, &rig.jobs[i]));
     }
     assert_false(committer_submit(rig.committer, &rig.jobs[0]));
@@ -108,7 +108,7 @@ test_committer_refuses_what_is_too_late(void **state)
 
     (void)state;
     rig.last = &rig.jobs[0];
-    rig_fill(rig.last, RIG_PAYMENTS, ZR_OP_TOPUP, &request);
+    rig_fill(rig.last, rig_payments, ZR_OP_TOPUP, &request);
     rig.last->deadline_us = clock_now_us(&rig.clock);
     assert_int_equal(rig_execute(), ZR_STATUS_DEADLINE_EXCEEDED);
     rig.last->deadline_us = clock_now_us(&rig.clock) + 1;
@@ -132,9 +132,9 @@ test_committer_hashes_the_state_with_nothing_unfolded(void **state)
     assert_int_equal(rig_recover(), STATUS_OK);
     for (int i = 0; i < 9; i++) {
         request = rig_topup_request(contractor, 2500);
-        rig_fill(&rig.jobs[i], RIG_PAYMENTS, ZR_OP_TOPUP, &request);
+        rig_fill(&rig.jobs[i], rig_payments, ZR_OP_TOPUP, &request);
         if (i == 4) {
-            rig_fill(&rig.jobs[i], RIG_ADMIN, ZR_OP_STATE_HASH, NULL);
+            rig_fill(&rig.jobs[i], rig_admin, ZR_OP_STATE_HASH, NULL);
         }
         assert_true(committer_submit(rig.committer, &rig.jobs[i]));
     }
@@ -146,7 +146,7 @@ test_committer_hashes_the_state_with_nothing_unfolded(void **state)
     }
     rig_stop();
     rig_serve();
-    assert_int_equal(rig_send(RIG_ADMIN, ZR_OP_STATE_HASH, NULL), ZR_STATUS_OK);
+    assert_int_equal(rig_send(rig_admin, ZR_OP_STATE_HASH, NULL), ZR_STATUS_OK);
     at_seq = rig.reply.state_hash_reply.commit_seq;
     assert_int_equal(at_seq, atomic_load(&committer_published(rig.committer)->commit_seq));
     rig_stop();
@@ -197,7 +197,7 @@ test_committer_keeps_up_with_a_pipeline(void **state)
             struct job *job = &rig.jobs[sent % RIG_JOBS];
             const struct zr_topup_request request = rig_topup_request(contractor, 2500);
 
-            rig_fill(job, RIG_PAYMENTS, ZR_OP_TOPUP, &request);
+            rig_fill(job, rig_payments, ZR_OP_TOPUP, &request);
             assert_true(committer_submit(rig.committer, job));
             sent++;
         }
@@ -264,7 +264,7 @@ test_committer_ends_the_lease_with_its_job_whatever_became_of_it(void **state)
     (void)state;
     assert_true(hot_lease_take(rig.hot, contractor, &call, &reasons));
     rig.last = &rig.jobs[0];
-    rig_fill(rig.last, RIG_PAYMENTS, ZR_OP_TOPUP, &refused);
+    rig_fill(rig.last, rig_payments, ZR_OP_TOPUP, &refused);
     rig.last->lease_contractor = contractor;
     rig.last->lease_cents = RIG_RATE;
     assert_int_equal(rig_execute(), ZR_STATUS_NOT_FOUND);
@@ -318,11 +318,11 @@ test_committer_full_disk_refuses_reads_and_heals(void **state)
         assert_int_equal(rig_posted(contractor), FUND + 2500);
     }
     /* It may have to wait for an empty tail, which there will not be: refused, not forgotten. */
-    (void)rig_send(RIG_ADMIN, ZR_OP_STATE_HASH, NULL);
+    (void)rig_send(rig_admin, ZR_OP_STATE_HASH, NULL);
     fault_disarm();
     assert_int_equal(rig_topup(contractor, 2500), ZR_STATUS_OK);
     assert_int_equal(rig_posted(contractor), FUND + 5000);
-    assert_int_equal(rig_send(RIG_ADMIN, ZR_OP_STATE_HASH, NULL), ZR_STATUS_OK);
+    assert_int_equal(rig_send(rig_admin, ZR_OP_STATE_HASH, NULL), ZR_STATUS_OK);
     committer_stop(rig.committer);
     assert_int_equal(store_read_begin(rig.store, &view), STATUS_OK);
     assert_int_equal(store_count(&view, TABLE_DECISION), 1);

@@ -70,7 +70,7 @@ test_refusals_are_stored(void **state)
     uint64_t seq;
 
     (void)state;
-    assert_int_equal(rig_send(RIG_ADMIN, ZR_OP_CONTRACTOR_STATUS, &request), ZR_STATUS_NOT_FOUND);
+    assert_int_equal(rig_send(rig_admin, ZR_OP_CONTRACTOR_STATUS, &request), ZR_STATUS_NOT_FOUND);
     rig.jobs[2] = *rig.last;
     assert_int_equal(rig_contractor(0), 1);
     seq = seq_now();
@@ -78,7 +78,7 @@ test_refusals_are_stored(void **state)
     assert_same_reply(rig.last, send_again());
     assert_int_equal(seq_now(), seq);
     request.op_id = rig_key();
-    assert_int_equal(rig_send(RIG_ADMIN, ZR_OP_CONTRACTOR_STATUS, &request), ZR_STATUS_OK);
+    assert_int_equal(rig_send(rig_admin, ZR_OP_CONTRACTOR_STATUS, &request), ZR_STATUS_OK);
     rig_crash();
 }
 
@@ -106,12 +106,12 @@ test_used_key_of_another_operation_is_a_mismatch(void **state)
 
     (void)state;
     assert_int_equal(rig_category(request.op_id, "plumbing"), ZR_STATUS_OK);
-    assert_int_equal(rig_send(RIG_PORTAL, ZR_OP_CONTRACTOR_PUT, &request), ZR_STATUS_OK);
+    assert_int_equal(rig_send(rig_portal, ZR_OP_CONTRACTOR_PUT, &request), ZR_STATUS_OK);
     request.op_id = rig_key();
-    assert_int_equal(rig_send(RIG_ADMIN, ZR_OP_CONTRACTOR_PUT, &request),
+    assert_int_equal(rig_send(rig_admin, ZR_OP_CONTRACTOR_PUT, &request),
                      ZR_STATUS_VERSION_CONFLICT);
     request.contractor_id = rig_id();
-    rig.last->tenant = RIG_ADMIN.tenant;
+    rig.last->tenant = rig_admin.tenant;
     assert_int_equal(rig_category(request.op_id, "roofing"), ZR_STATUS_IDEMPOTENCY_MISMATCH);
     rig_crash();
 }
@@ -123,7 +123,7 @@ test_key_of_another_tenant_is_another_key(void **state)
     struct zr_contractor_put_request request = rig_contractor_request();
 
     (void)state;
-    assert_int_equal(rig_send(RIG_PORTAL, ZR_OP_CONTRACTOR_PUT, &request), ZR_STATUS_OK);
+    assert_int_equal(rig_send(rig_portal, ZR_OP_CONTRACTOR_PUT, &request), ZR_STATUS_OK);
     request.contractor_id = rig_id();
     assert_int_equal(rig_send((struct rig_actor){ZR_ROLE_PORTAL, RIG_TENANT + 1},
                               ZR_OP_CONTRACTOR_PUT, &request),
@@ -162,10 +162,10 @@ test_bad_and_not_executed_requests_are_not_stored(void **state)
 
     (void)state;
     request.phones_count = 0;
-    assert_int_equal(rig_send(RIG_PORTAL, ZR_OP_CONTRACTOR_PUT, &request), ZR_STATUS_INVALID_FIELD);
+    assert_int_equal(rig_send(rig_portal, ZR_OP_CONTRACTOR_PUT, &request), ZR_STATUS_INVALID_FIELD);
     request.phones_count = 1;
     rig.executor.contractors_max = 1;
-    assert_int_equal(rig_send(RIG_PORTAL, ZR_OP_CONTRACTOR_PUT, &request), ZR_STATUS_STORAGE_FULL);
+    assert_int_equal(rig_send(rig_portal, ZR_OP_CONTRACTOR_PUT, &request), ZR_STATUS_STORAGE_FULL);
     rig.executor.contractors_max = 2;
     rig.last->deadline_us = clock_now_us(&rig.clock);
     assert_int_equal(rig_execute(), ZR_STATUS_DEADLINE_EXCEEDED);
@@ -185,7 +185,7 @@ test_truncated_body_is_refused_and_changes_nothing(void **state)
     struct job *job = &rig.jobs[0];
 
     (void)state;
-    rig_fill(job, RIG_PORTAL, ZR_OP_CONTRACTOR_PUT, &request);
+    rig_fill(job, rig_portal, ZR_OP_CONTRACTOR_PUT, &request);
     rig.jobs[1] = *job;
     for (uint32_t bytes = ZR_HEADER_BYTES; bytes < rig.jobs[1].header.size; bytes += 8) {
         *job = rig.jobs[1];

@@ -50,7 +50,7 @@ test_journal_keeps_the_request_and_its_sender(void **state)
     assert_true(journal_read(&rig.view, rig.executor.head.commit_seq, &entry));
     assert_int_equal(entry.head.frame_bytes, rig.last->header.size);
     assert_memory_equal(entry.frame, rig.last->frame, rig.last->header.size);
-    assert_int_equal(entry.head.tenant, RIG_PAYMENTS.tenant);
+    assert_int_equal(entry.head.tenant, rig_payments.tenant);
     assert_int_equal(entry.head.role, ZR_ROLE_PAYMENTS);
     assert_int_equal(entry.head.status, ZR_STATUS_OK);
     rig_crash();

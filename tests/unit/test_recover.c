@@ -41,7 +41,7 @@ assert_recovers(uint32_t count)
 {
     rig_serve();
     assert_wallets(count);
-    assert_int_equal(rig_send(RIG_ADMIN, ZR_OP_AUDIT, NULL), ZR_STATUS_OK);
+    assert_int_equal(rig_send(rig_admin, ZR_OP_AUDIT, NULL), ZR_STATUS_OK);
     assert_true(rig.reply.audit_reply.balanced);
     rig_stop();
 }
@@ -261,7 +261,7 @@ import_zip(void)
     zr_builder_init(&builder, bytes, sizeof bytes);
     zr_zip_row_shape.put_block(&builder, &request.rows[0]);
     sha256_of(rig.executor.mac, request.digest.bytes, bytes, builder.length);
-    assert_int_equal(rig_send(RIG_ADMIN, ZR_OP_ZIP_PUT, &request), ZR_STATUS_OK);
+    assert_int_equal(rig_send(rig_admin, ZR_OP_ZIP_PUT, &request), ZR_STATUS_OK);
     assert_true(rig.reply.zip_put_reply.flipped);
 }
 
@@ -279,7 +279,7 @@ make_journaled_history(void)
         (void)snprintf(name, sizeof name, "category-%d", i);
         assert_int_equal(rig_category(rig_key(), name), ZR_STATUS_OK);
         request.op_id = rig_key();
-        assert_int_equal(rig_send(RIG_ADMIN, ZR_OP_CONTRACTOR_STATUS, &request),
+        assert_int_equal(rig_send(rig_admin, ZR_OP_CONTRACTOR_STATUS, &request),
                          ZR_STATUS_NOT_FOUND);
         (void)rig_contractor(FUND);
         clock_advance_ms(&rig.clock, 1000);

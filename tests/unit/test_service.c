@@ -69,7 +69,7 @@ send(struct session *session, uint16_t op, const void *message)
     struct zr_builder builder;
     enum frame_verdict verdict;
 
-    rig_fill(&frame, RIG_ADMIN, op, message);
+    rig_fill(&frame, rig_admin, op, message);
     request.header = frame.header;
     request.frame = frame.frame;
     zr_builder_init(&builder, reply_bytes, sizeof reply_bytes);
@@ -132,7 +132,7 @@ put_principal(uint8_t key, uint32_t tenant, uint8_t role, uint32_t of_contractor
         .op_id = rig_key(), .key_hash = {{key}}, .tenant = tenant, .role = role, .name = "test"};
 
     request.contractor = of_contractor;
-    assert_int_equal(rig_send(RIG_ADMIN, ZR_OP_PRINCIPAL_PUT, &request), ZR_STATUS_OK);
+    assert_int_equal(rig_send(rig_admin, ZR_OP_PRINCIPAL_PUT, &request), ZR_STATUS_OK);
 }
 
 /* A session after HELLO, of principal `role`: its key is its role. */
@@ -152,7 +152,7 @@ revoke_key(uint8_t key)
 {
     struct zr_principal_revoke_request request = {.op_id = rig_key(), .key_hash = {{key}}};
 
-    assert_int_equal(rig_send(RIG_ADMIN, ZR_OP_PRINCIPAL_REVOKE, &request), ZR_STATUS_OK);
+    assert_int_equal(rig_send(rig_admin, ZR_OP_PRINCIPAL_REVOKE, &request), ZR_STATUS_OK);
 }
 
 /* ---- fixture ------------------------------------------------------------------------------- */
@@ -172,7 +172,7 @@ setup(void **state)
     contractor = rig_contractor(FUND);
     claim.op_id = rig_key();
     claim.contractor = contractor;
-    assert_int_equal(rig_send(RIG_PORTAL, ZR_OP_CLAIM, &claim), ZR_STATUS_OK);
+    assert_int_equal(rig_send(rig_portal, ZR_OP_CLAIM, &claim), ZR_STATUS_OK);
     for (uint8_t role = ZR_ROLE_SWITCH; zr_role_name(role) != NULL; role++) {
         put_principal(role, RIG_TENANT, role, role == ZR_ROLE_CONTRACTOR ? contractor : 0);
     }
