@@ -245,7 +245,9 @@ raw_stamp(const struct raw *raw, const struct zr_operation *operation, void *req
         return;
     }
     for (size_t i = 0; i < sizeof key.bytes; i++) {
-        key.bytes[i] = i < 6 ? (uint8_t)(unix_ms >> (40 - 8 * i)) : (uint8_t)test_random(random);
+        const uint64_t byte = i < 6 ? unix_ms >> (40 - 8 * i) : test_random(random);
+
+        key.bytes[i] = (uint8_t)byte;
     }
     key.bytes[6] = (uint8_t)(0x70 | (key.bytes[6] & 0x0F));
     key.bytes[8] = (uint8_t)(0x80 | (key.bytes[8] & 0x3F));
