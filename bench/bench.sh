@@ -60,7 +60,7 @@ for ((round = 1; round <= rounds; round++)); do
 done
 # Calls that only ring: the server remembers a million of them, so one short round must do.
 long="$warmup $duration"
-warmup=500ms duration=${HOLD_DURATION:-1s}
+warmup=200ms duration=${HOLD_DURATION:-500ms}
 for depth in 1 16; do
     measure "hold-64x$depth" 1 --op route --hold 1 -c 64 -P "$depth" "${slots[@]}"
 done

@@ -30,6 +30,8 @@ struct publish {
     uint32_t slots_count;
     struct unit_change *units; /* At most one for each job of the batch, in order. */
     uint32_t units_count;
+    struct job **leases; /* Jobs of the batch that brought a lease along. */
+    uint32_t leases_count;
 };
 
 struct publish *
@@ -48,6 +50,8 @@ publish_open(const struct publish_options *options)
         arena_take(arena, SLOTS_MAX * sizeof *publish->slots, "publish: slots of a batch");
     publish->units = arena_take(arena, options->jobs_max * sizeof *publish->units,
                                 "publish: units that a batch opens and closes");
+    publish->leases = arena_take(arena, options->jobs_max * sizeof(struct job *),
+                                 "publish: jobs of a batch that bring a lease");
     return publish;
 }
 
@@ -74,19 +78,25 @@ change_of(struct publish *publish, uint32_t contractor)
     return &publish->changes[*index - 1];
 }
 
-/* A lease ends with its job, unless the job was not executed (E38): then its call gets it back. */
+/*
+ * A lease ends with its job, unless the job was not executed (E38): then its call gets it back.
+ * Known only now, since a whole batch may have been thrown away.
+ */
 static void
-lease_take(struct publish *publish, struct job *job)
+leases_end(struct publish *publish)
 {
-    struct hot_change *change;
+    for (uint32_t i = 0; i < publish->leases_count; i++) {
+        struct job *job = publish->leases[i];
 
-    if (job->lease_contractor == 0 || zr_status_class(job->status) == ZR_CLASS_NOT_EXECUTED) {
-        return;
+        if (zr_status_class(job->status) != ZR_CLASS_NOT_EXECUTED) {
+            struct hot_change *change = change_of(publish, job->lease_contractor);
+
+            change->leases++;
+            change->lease_cents += job->lease_cents;
+            job->lease_contractor = 0;
+        }
     }
-    change = change_of(publish, job->lease_contractor);
-    change->leases++;
-    change->lease_cents += job->lease_cents;
-    job->lease_contractor = 0;
+    publish->leases_count = 0;
 }
 
 void
@@ -100,10 +110,14 @@ publish_note(struct publish *publish, const struct state *state, struct job *job
         CHECK(publish->slots_count < SLOTS_MAX);
         publish->slots[publish->slots_count++].number = state->slots[i];
     }
-    lease_take(publish, job);
+    if (job->lease_contractor != 0) {
+        CHECK(publish->leases_count < publish->options.jobs_max);
+        (void)change_of(publish, job->lease_contractor); /* Room for it, before the commit. */
+        publish->leases[publish->leases_count++] = job;
+    }
     if (effects->unit_opened || effects->unit_closed) {
         CHECK(publish->units_count < publish->options.jobs_max);
-        (void)change_of(publish, effects->unit_contractor); /* Room for it, before the commit. */
+        (void)change_of(publish, effects->unit_contractor);
         publish->units[publish->units_count++] = (struct unit_change){*effects, now_ms};
     }
 }
@@ -176,6 +190,7 @@ units_expire_due(struct publish *publish, uint64_t now_ms)
 void
 publish_now(struct publish *publish, uint64_t now_ms)
 {
+    leases_end(publish);
     units_expire_due(publish, now_ms);
     for (uint32_t i = 0; i < publish->changes_count; i++) {
         hot_publish(publish->options.hot, &publish->changes[i]);

@@ -4,7 +4,8 @@
  *
  * Three things: contractors (hot.h) and slots (cascades.h) as their rows are after the commit,
  * and concurrency units (units.h) that opened and closed. A batch that was thrown away changes
- * none of them; the leases that its jobs brought along end all the same.
+ * none of them. A lease that a job brought along ends with it, or goes back to its call when the
+ * job was not executed.
  */
 #ifndef ZR_PUBLISH_H
 #define ZR_PUBLISH_H
@@ -30,7 +31,8 @@ struct publish *publish_open(const struct publish_options *options);
 /* True when one more job's changes fit, whatever it is. */
 bool publish_has_room(const struct publish *publish);
 
-/* The job was executed against `state` at `now_ms`: note what it touched, and take its lease. */
+/* The job was executed against `state` at `now_ms`: note what it touched. It must live
+ * until publish_now(). */
 void publish_note(struct publish *publish, const struct state *state, struct job *job,
                   const struct effects *effects, uint64_t now_ms);
 

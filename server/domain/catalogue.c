@@ -87,10 +87,8 @@ import_is_whole(struct state *state, const struct zr_zip_put_request *request,
 
     sha256_start(mac);
     for (uint16_t i = 0; i < request->parts && whole; i++) {
-        const bool found = state_import_get(state, &request->import_id, i, part);
-
-        CHECK(found);
-        whole = parts_agree(request, part) && digest_part(mac, part, &last_zip, &rows);
+        whole = state_import_get(state, &request->import_id, i, part) &&
+                parts_agree(request, part) && digest_part(mac, part, &last_zip, &rows);
     }
     sha256_finish(mac, digest);
     mac_close(mac);
@@ -105,9 +103,9 @@ import_flip(struct state *state, const struct zr_zip_put_request *request,
     struct zip_row row;
 
     for (uint16_t i = 0; i < request->parts; i++) {
-        const bool found = state_import_get(state, &request->import_id, i, part);
-
-        CHECK(found);
+        if (!state_import_get(state, &request->import_id, i, part)) {
+            return; /* The storage failed in between: this batch is thrown away. */
+        }
         for (uint16_t j = 0; j < part->rows_count; j++) {
             zip_row_from_wire(&row, &part->rows[j]);
             state_zip_put(state, part->rows[j].zip, &row);

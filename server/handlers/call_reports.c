@@ -209,10 +209,12 @@ call_report_done(struct service *service, const struct job *job)
         break;
     case ZR_CALL_ENDED:
         call->state = REMEMBERED_ENDED;
+        call->expires_ms = clock_now_ms(service->options.clock); /* Its row knows the rest. */
         calls_set_lease(service->calls, call, 0, 0, 0);
         break;
     case ZR_CALL_ABANDONED:
         call->state = REMEMBERED_ABANDONED;
+        call->expires_ms = clock_now_ms(service->options.clock); /* Its row knows the rest. */
         calls_set_lease(service->calls, call, 0, 0, 0);
         break;
     case ZR_CALL_RINGING:

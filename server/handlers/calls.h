@@ -18,7 +18,8 @@
 
 enum {
     CALL_REPLY_BYTES_MAX = 640, /* A ROUTE reply with four candidates and 32 skipped. */
-    CALL_FORGET_AFTER_MS = 60 * 1000,
+    /* After its ticket, or its END: long enough for its index row to be folded (tail.h). */
+    CALL_FORGET_AFTER_MS = 30 * 1000,
 };
 
 enum remembered_state {

@@ -28,6 +28,7 @@ send_again(void)
 static void
 assert_same_reply(const struct job *first, const struct job *again)
 {
+    uint8_t rest[ZR_HEADER_BYTES];
     struct zr_header left;
     struct zr_header right;
 
@@ -39,7 +40,8 @@ assert_same_reply(const struct job *first, const struct job *again)
     assert_int_equal(right.id, again->header.id);
     right.flags = left.flags;
     right.id = left.id;
-    assert_memory_equal(&left, &right, sizeof left);
+    zr_header_encode(rest, &right); /* As bytes: the struct has padding. */
+    assert_memory_equal(rest, first->reply, sizeof rest);
     assert_memory_equal(first->reply + ZR_HEADER_BYTES, again->reply + ZR_HEADER_BYTES,
                         first->reply_bytes - ZR_HEADER_BYTES);
 }
