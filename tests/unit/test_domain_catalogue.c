@@ -19,7 +19,7 @@ static void
 import_sign(struct import *import, uint16_t parts)
 {
     struct mac *mac = mac_open();
-    struct zr_hash digest;
+    struct zr_hash digest = {{0}};
 
     sha256_start(mac);
     for (uint16_t i = 0; i < parts; i++) {

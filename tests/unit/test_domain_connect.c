@@ -315,7 +315,7 @@ test_a_call_has_four_legs(void **state)
 {
     struct domain_world *world = *state;
     struct ticket ticket;
-    struct ticket first;
+    struct ticket first = {0};
 
     for (int i = 0; i < CALL_LEGS_MAX; i++) {
         const uint8_t index = (uint8_t)i;
