@@ -232,7 +232,7 @@ crash: $(PROGRAMS) $(LIBRARIES) $(CRASH_TESTS) $(PRELOADS) ## kill and power-los
 	@BUILD=$(CURDIR)/$(OUT) CRASH_VOLUME=$${CRASH_VOLUME:-full} tests/run.sh -t 7200 $(CRASH_TESTS) $(call scripts,crash)
 
 .PHONY: bench
-bench: ## measure, and compare with bench/baseline
+bench: ## null server, ROUTE, durable CONNECT, and the decision in process; figures into build/bench.json
 	@$(MAKE) -j$(JOBS) all $(OUT)/bench-decision
 	@BUILD=$(CURDIR)/$(OUT) bench/bench.sh
 
