@@ -66,7 +66,7 @@ claim_judge(struct state *state, const struct zr_claim_request *request,
 }
 
 /* A live backup takes the vacant title; its claim and seq stay (M2 (c)). */
-static uint64_t
+static void
 title_take(struct state *state, struct slot_row *slot, int index)
 {
     const uint64_t claim_id = slot->claims[index].claim_id;
@@ -78,7 +78,6 @@ title_take(struct state *state, struct slot_row *slot, int index)
     slot->open = 0;
     claim.title = ZR_TITLE_PRIMARY;
     state_claim_put(state, claim_id, &claim);
-    return claim_id;
 }
 
 /* The dearest and the cheapest rate of a wallet's claims widen with each claim. */
@@ -138,7 +137,7 @@ claim_write(struct state *state, const struct command *command, uint32_t contrac
     state_slot_get(state, result->zip, result->category, &slot);
     index = slot_find_contractor(&slot, contractor);
     if (index != SLOT_NO_CLAIM) {
-        (void)title_take(state, &slot, index);
+        title_take(state, &slot, index);
     } else {
         const uint8_t title = title_is_free(&slot) ? ZR_TITLE_PRIMARY : ZR_TITLE_BACKUP;
         const uint64_t claim_id = state_counter_next(state, COUNTER_CLAIM_SEQ); /* R46 */

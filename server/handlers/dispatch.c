@@ -38,12 +38,19 @@ dispatch_reply(const struct request *request, struct zr_builder *reply, uint16_t
 }
 
 enum frame_verdict
-dispatch_reply_duplicate(const struct request *request, struct zr_builder *reply, uint16_t status,
-                         const void *body)
+dispatch_repeat(const struct request *request, const struct remembered_call *call,
+                struct zr_builder *reply)
 {
-    struct zr_header header = {.status = status, .flags = ZR_FLAG_DUPLICATE};
+    struct zr_header header;
 
-    return reply_encode(request, reply, &header, body);
+    CHECK(call->reply_bytes >= ZR_HEADER_BYTES);
+    zr_builder_put_bytes(reply, call->reply, call->reply_bytes);
+    zr_header_decode(&header, reply->bytes);
+    header.op = request->header.op | ZR_OP_RESPONSE;
+    header.id = request->header.id;
+    header.flags |= ZR_FLAG_DUPLICATE;
+    zr_header_encode(reply->bytes, &header);
+    return FRAME_REPLIED;
 }
 
 enum frame_verdict

@@ -18,9 +18,9 @@ enum frame_verdict dispatch_frame(void *context, const struct request *request,
 enum frame_verdict dispatch_reply(const struct request *request, struct zr_builder *reply,
                                   uint16_t status, uint16_t detail, const void *body);
 
-/* A reply that is the stored one. */
-enum frame_verdict dispatch_reply_duplicate(const struct request *request, struct zr_builder *reply,
-                                            uint16_t status, const void *body);
+/* The remembered reply of the same question, under this request's op and id. */
+enum frame_verdict dispatch_repeat(const struct request *request,
+                                   const struct remembered_call *call, struct zr_builder *reply);
 
 /* Hand the frame to the committer. */
 enum frame_verdict dispatch_submit(struct service *service, struct job *job,

@@ -240,20 +240,6 @@ route_is_repeat(const struct service *service, const struct request *request,
            clock_now_ms(service->options.clock) < call->expires_ms;
 }
 
-static enum frame_verdict
-route_repeat(const struct request *request, const struct remembered_call *call,
-             struct zr_builder *reply)
-{
-    struct zr_header header;
-
-    zr_builder_put_bytes(reply, call->reply, call->reply_bytes);
-    zr_header_decode(&header, reply->bytes);
-    header.id = request->header.id;
-    header.flags |= ZR_FLAG_DUPLICATE;
-    zr_header_encode(reply->bytes, &header);
-    return FRAME_REPLIED;
-}
-
 enum frame_verdict
 route_handle(struct service *service, const struct request *request, struct zr_builder *reply)
 {
@@ -284,7 +270,7 @@ route_handle(struct service *service, const struct request *request, struct zr_b
         return route_refuse(service, request, status, reply);
     }
     if (call != NULL && call->state != 0 && route_is_repeat(service, request, call)) {
-        return route_repeat(request, call, reply);
+        return dispatch_repeat(request, call, reply);
     }
     return route_decide(service, request, route, call, reply);
 }

@@ -63,21 +63,6 @@ next_is_repeat(const struct ticket *ticket, uint8_t index, const struct remember
            call->revision == ticket->revision && call->attempt == index + 1;
 }
 
-static enum frame_verdict
-next_repeat(const struct request *request, const struct remembered_call *call,
-            struct zr_builder *reply)
-{
-    struct zr_header header;
-
-    zr_builder_put_bytes(reply, call->reply, call->reply_bytes);
-    zr_header_decode(&header, reply->bytes);
-    header.op = request->header.op | ZR_OP_RESPONSE;
-    header.id = request->header.id;
-    header.flags |= ZR_FLAG_DUPLICATE;
-    zr_header_encode(reply->bytes, &header);
-    return FRAME_REPLIED;
-}
-
 /* Everyone up to the attempt that ended has had his turn. */
 static void
 deciding_follow(struct service *service, struct deciding *deciding,
@@ -163,7 +148,7 @@ route_next_handle(struct service *service, const struct request *request, struct
         return dispatch_reply(request, reply, status, RETRY_AFTER_MS, NULL);
     }
     if (status == ZR_STATUS_OK && next_is_repeat(&ticket, next->index, call)) {
-        return next_repeat(request, call, reply);
+        return dispatch_repeat(request, call, reply);
     }
     if (status == ZR_STATUS_OK && clock_now_ms(service->options.clock) >= ticket.expires_ms) {
         status = ZR_STATUS_TICKET_EXPIRED;

@@ -27,18 +27,6 @@ state_failure(const struct state *state)
     return state->full ? STATUS_FULL : state->view->failure;
 }
 
-void
-state_load_counters(struct state *state)
-{
-    struct store_value value;
-    struct store_head head;
-
-    CHECK(store_get(state->view, TABLE_META, "head", 4, &value));
-    CHECK(value.bytes_count == sizeof head);
-    memcpy(&head, value.bytes, sizeof head);
-    memcpy(state->counters, head.counters, sizeof state->counters);
-}
-
 uint64_t
 state_counter_next(struct state *state, enum state_counter counter)
 {

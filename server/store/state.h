@@ -37,9 +37,6 @@ void state_begin(struct state *state, uint64_t seq);
 /* Why nothing of this batch may be believed; STATUS_OK = it may. */
 enum status state_failure(const struct state *state);
 
-/* Read a snapshot's counters (from its head row). */
-void state_load_counters(struct state *state);
-
 /* Number-keyed rows of exactly their size, for the files that implement domain/state.h. */
 bool state_number_get(struct state *state, enum store_table table, uint64_t key, void *row,
                       size_t row_bytes);
