@@ -147,6 +147,14 @@ $(OUT)/tests/crash/%: $(OUT)/obj/tests/crash/%.o $(call objects,$(wildcard tests
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ -lcmocka $(LIBS_server) $(LIBS_tools)
 
+$(OUT)/tests/model/%: $(OUT)/obj/tests/model/%.o $(call objects,$(wildcard tests/model/lib/*.c)) $(OBJ_testlib) $(OUT)/libzipring.a
+	@mkdir -p $(@D)
+	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ -lcmocka $(LIBS_client) $(LIBS_tools)
+
+$(OUT)/tests/sim/%: $(OUT)/obj/tests/sim/%.o $(call objects,$(wildcard tests/sim/lib/*.c)) $(OBJ_testlib) $(OUT)/libserver.a $(OUT)/libzipring.a
+	@mkdir -p $(@D)
+	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ $(LIBS_server) $(LIBS_tools)
+
 $(OUT)/tests/crash/preload/%.so: $(OUT)/pic/tests/crash/preload/%.o
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)$(CC) -shared $(LDFLAGS) $^ -o $@ -ldl
@@ -298,15 +306,26 @@ cover: deps ## branch coverage of protocol/ and server/domain/; fails below 95 %
 	@$(MAKE) -j$(JOBS) MODE=cover CC=clang all tests-all
 	@tests/cover.sh build/cover-clang 95
 
+# ---- what is proven, and whether the tests would notice ----------------------------------------
+.PHONY: rules museum
+rules: deps-test ## every rule, invariant and case with the tests that prove it; fails on a gap
+	@tests/rules.py
+
+# MUSEUM: exhibits by number, e.g. MUSEUM="03 17"; all of them without.
+museum: deps ## plant one bug after another in a copy; fails when the suite misses one
+	@$(MAKE) -j$(JOBS) all
+	@tests/museum/run.sh $(MUSEUM)
+
 # ---- generated documents -----------------------------------------------------------------------
 .PHONY: docs
 docs: $(OUT)/tests/docs/describe $(OUT)/tests/docs/vectors ## write PROTOCOL.md's tables, the vectors and the fuzz seeds again
 	@tests/docs/refresh.sh $(OUT)/tests/docs
 
 .PHONY: nightly
-nightly: ## everything long: check, cover, fuzz for hours, crash in full, bench
+nightly: ## everything long: check, cover, museum, fuzz for hours, crash in full, bench
 	@$(MAKE) check
 	@$(MAKE) cover
+	@$(MAKE) museum
 	@$(MAKE) fuzz FUZZ_SECONDS=1800
 	@$(MAKE) crash CRASH_VOLUME=full
 	@$(MAKE) bench

@@ -85,6 +85,9 @@ zrc_client_run_ended(struct zr_client *client)
         ended.done(ended.context, &ended.completion);
         ran++;
     }
+    if (client->final != 0) {
+        ran += zrc_subscriptions_end(client, client->final);
+    }
     client->running = false;
     return ran;
 }
@@ -114,6 +117,7 @@ client_disconnect(struct zr_client *client, int result)
     }
     zrc_link_close(&client->link, result == 0);
     zrc_core_lose(&client->core);
+    zrc_subscriptions_lose(client);
     client->disconnects += client->ready_here;
     if (barring && !client->ready_here) {
         zrc_endpoints_current(&client->endpoints)->barred = true;
@@ -173,6 +177,7 @@ client_ready(struct zr_client *client)
     client->ready_here = true;
     client->ever_ready = true;
     client->connects++;
+    zrc_subscriptions_ready(client);
     zrc_endpoints_current(&client->endpoints)->barred = false;
     zrc_endpoints_learn(&client->endpoints, hello->peers, hello->peers_length);
 }
@@ -197,6 +202,8 @@ take_frames(struct zr_client *client)
         if (step == ZRC_STEP_ENDED) {
             ended.done(ended.context, &ended.completion);
             ran++;
+        } else if (step == ZRC_STEP_PUSHED) {
+            ran += zrc_subscriptions_deliver(client);
         } else if (!client->ready_here && client->core.session == ZRC_SESSION_READY) {
             client_ready(client);
         }
@@ -343,6 +350,9 @@ client_due_ns(const struct zr_client *client)
     if (!down && !client->ready_here && client->connect_end_ns < due_ns) {
         due_ns = client->connect_end_ns;
     }
+    if (client->final == 0 && zrc_subscriptions_due_ns(client) < due_ns) {
+        due_ns = zrc_subscriptions_due_ns(client);
+    }
     return due_ns;
 }
 
@@ -378,6 +388,7 @@ client_pass(struct zr_client *client)
     }
     ran += zrc_client_run_ended(client);
     if (client->link.state == ZRC_LINK_UP) {
+        zrc_subscriptions_ask(client);
         sent = client_send(client);
         ran += zrc_client_run_ended(client);
     }

@@ -3,6 +3,8 @@
  */
 #include "client/client.h"
 
+#include "client/cascade.h"
+#include "client/subscription.h"
 #include "protocol/check.h"
 
 #include <errno.h>
@@ -298,6 +300,9 @@ zr_client_close(struct zr_client *client)
         client->closing = true;
         zrc_core_refuse(&client->core, ZR_ECANCELED);
         (void)zrc_client_run_ended(client);
+        client->running = true; /* What these call back may not process either. */
+        zrc_cascades_cancel(client);
+        (void)zrc_subscriptions_end(client, ZR_ECANCELED);
         zrc_link_close(&client->link, client->link.state == ZRC_LINK_UP);
     }
     client_free(client);

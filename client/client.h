@@ -1,7 +1,8 @@
 /*
  * client.h - what a struct zr_client is made of, for the files that implement zipring.h.
  *
- *     zipring.h       client.c (open, close, errors)   sync.c (blocking)   async.c (the loop)
+ *     zipring.h                                        cascade.c (a call, over zr_submit)
+ *                     client.c (open, close, errors)   sync.c (blocking)   async.c (the loop)
  *                                        |
  *     struct zr_client       core        +        link          +     endpoints
  *                      protocol, slots      one connection        where to, when again
@@ -16,6 +17,7 @@
 #include "client/endpoint.h"
 #include "client/include/zipring.h"
 #include "client/link.h"
+#include "client/subscription.h"
 #include "client/tls.h"
 
 #include <stdbool.h>
@@ -31,7 +33,9 @@ struct zr_client {
     struct zrc_link link;
     struct zrc_endpoints endpoints;
     struct zrc_tls_context tls_context;
-    struct zr_error error; /* The last one. */
+    struct zr_error error;       /* The last one. */
+    struct zr_cascade *cascades; /* Calls that have not ended: cascade.h. NULL = none. */
+    struct zrc_subscription subscriptions[ZRC_PUSHES]; /* By enum zrc_push. */
 
     int epoll_fd; /* What the caller polls: timer_fd and the socket of the day stand in it. */
     int timer_fd;

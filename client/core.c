@@ -76,7 +76,8 @@ zrc_core_deinit(struct zrc_core *core)
 static bool
 operation_is_callable(const struct zr_operation *operation)
 {
-    return operation != NULL && operation->kind != ZR_OP_KIND_PUSH && operation->op != ZR_OP_HELLO;
+    return operation != NULL && operation->kind != ZR_OP_KIND_PUSH &&
+           operation->kind != ZR_OP_KIND_SYSTEM && operation->op != ZR_OP_HELLO;
 }
 
 static bool
@@ -204,6 +205,7 @@ operation_may_resend(const struct zr_operation *operation)
     case ZR_OP_KIND_SESSION:
         return operation->op == ZR_OP_PING;
     case ZR_OP_KIND_PUSH:
+    case ZR_OP_KIND_SYSTEM:
         return false;
     }
     return false;
@@ -264,6 +266,7 @@ zrc_core_lose(struct zrc_core *core)
     core->in_flight = 0;
     core->abandoned = 0;
     core->greeting = core->ping = core->grease = (struct zrc_internal){0};
+    memset(core->push_ids, 0, sizeof core->push_ids);
     /* From the last to the first, so that the queue keeps their order. */
     while ((slot = zrc_slots_last(&core->slots, ZRC_SLOT_SENT)) != NULL) {
         slot->lost = true;
@@ -305,14 +308,21 @@ slot_due(struct zrc_core *core, struct zrc_slot *slot, uint64_t now_ns)
                       slot->deadline_ns);
 }
 
-/* When an idle connection is to be asked whether it lives; UINT64_MAX = not now. */
+/*
+ * When an idle connection is to be asked whether it lives; UINT64_MAX = not now. Who only listens
+ * to what is pushed has to speak as well: the server judges by what it hears.
+ */
 static uint64_t
 ping_due_ns(const struct zrc_core *core)
 {
+    const bool listens = core->push_ids[ZRC_PUSH_EVENTS] != 0 || core->push_ids[ZRC_PUSH_MAP] != 0;
+    const uint64_t since_ns =
+        listens && core->spoke_ns < core->heard_ns ? core->spoke_ns : core->heard_ns;
+
     if (core->session != ZRC_SESSION_READY || core->ping.due || core->ping.id != 0) {
         return UINT64_MAX;
     }
-    return core->heard_ns + ZRC_KEEPALIVE_MS * ZRC_NS_PER_MS;
+    return since_ns + ZRC_KEEPALIVE_MS * ZRC_NS_PER_MS;
 }
 
 /* When a server that owes answers and sends nothing at all is given up. */

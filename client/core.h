@@ -74,6 +74,9 @@ struct zrc_failure {
     const char *text; /* Static; what was wrong. */
 };
 
+/* What a server sends without a request for each frame: by what was subscribed to. */
+enum zrc_push { ZRC_PUSH_EVENTS, ZRC_PUSH_MAP, ZRC_PUSHES };
+
 /* One frame of ours that no caller asked for: 0 = none in flight. */
 struct zrc_internal {
     uint64_t id;
@@ -97,9 +100,12 @@ struct zrc_core {
     uint32_t abandoned;         /* Of those, by requests that have ended already. */
     struct zrc_internal greeting, ping, grease;
     uint64_t heard_ns; /* Last frame of the peer. */
+    uint64_t spoke_ns; /* Last frame of ours. */
     uint64_t asked_ns; /* Since when it owes an answer, while in_flight > 0. */
     uint64_t drain_until_ns;
-    uint64_t answered_here; /* Replies to requests on this connection. */
+    uint64_t answered_here;        /* Replies to requests on this connection. */
+    uint64_t push_ids[ZRC_PUSHES]; /* Of subscriptions that this connection granted; 0 = none. */
+    enum zrc_push pushed;          /* ZRC_STEP_PUSHED: what kind `reply` is of. */
 
     uint32_t budget_tenths;
     uint64_t sent, answered, retried; /* As in zr_client_stats. */
@@ -124,6 +130,7 @@ enum zrc_step {
     ZRC_STEP_INCOMPLETE, /* Read on; nothing was taken. */
     ZRC_STEP_TAKEN,      /* A frame was taken; it ends no request. */
     ZRC_STEP_ENDED,      /* A frame was taken; *ended is set. */
+    ZRC_STEP_PUSHED,     /* A frame was taken: core->reply, of the kind core->pushed. */
     ZRC_STEP_BROKEN,     /* core->failure says why: drop the transport, then lose. */
 };
 

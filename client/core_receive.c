@@ -225,6 +225,47 @@ result_of_status(const struct zrc_slot *slot, uint16_t status)
     return status;
 }
 
+/* Which pushes a subscribing operation asks for; ZRC_PUSHES = none. */
+static enum zrc_push
+push_of_subscribe(enum zr_op op)
+{
+    if (op == ZR_OP_EVENTS_SUBSCRIBE) {
+        return ZRC_PUSH_EVENTS;
+    }
+    return op == ZR_OP_MAP_SUBSCRIBE ? ZRC_PUSH_MAP : ZRC_PUSHES;
+}
+
+/* A subscribe takes the place of the one before it, also when it is refused. */
+static void
+learn_subscription(struct zrc_core *core, const struct zrc_slot *slot, uint16_t status)
+{
+    const enum zrc_push push = push_of_subscribe((enum zr_op)slot->operation->op);
+
+    if (push != ZRC_PUSHES && status_has_body(status)) {
+        core->push_ids[push] = zr_status_class(status) == ZR_CLASS_DONE ? slot->id : 0;
+    }
+}
+
+/* Only of what this connection granted, and under its id. */
+static enum zrc_step
+receive_push(struct zrc_core *core, const struct zr_header *header, const uint8_t *frame)
+{
+    const struct zr_operation *const operation =
+        zr_operation_find(header->op & (uint16_t)~ZR_OP_RESPONSE);
+    uint16_t invalid_at;
+
+    core->pushed = operation->op == ZR_OP_EVENTS ? ZRC_PUSH_EVENTS : ZRC_PUSH_MAP;
+    if (header->id == 0 || header->id != core->push_ids[core->pushed]) {
+        return broken(core, "a push that nobody subscribed to");
+    }
+    if (header->version != operation->version || header->status != ZR_STATUS_OK ||
+        zr_message_decode(&core->reply, &invalid_at, operation->reply, header, frame) !=
+            ZR_DECODE_OK) {
+        return broken(core, "a push makes no sense");
+    }
+    return ZRC_STEP_PUSHED;
+}
+
 static enum zrc_step
 receive_answer(struct zrc_core *core, struct zrc_slot *slot, const struct zr_header *header,
                const struct zrc_input *input, struct zrc_ended *ended)
@@ -241,6 +282,7 @@ receive_answer(struct zrc_core *core, struct zrc_slot *slot, const struct zr_hea
     core->answered++;
     core->answered_here++;
     slot->detail = header->detail;
+    learn_subscription(core, slot, header->status);
     if (zr_status_class(header->status) == ZR_CLASS_NOT_EXECUTED) {
         slot->status = header->status;
         if (zrc_core_retry(core, slot, input->now_ns)) {
@@ -272,6 +314,10 @@ receive_reply(struct zrc_core *core, const struct zr_header *header, const struc
         return receive_hello(core, header, frame, input->now_ns);
     }
     window_set(core, header->credit);
+    if (header->op == (ZR_OP_EVENTS | ZR_OP_RESPONSE) ||
+        header->op == (ZR_OP_MAP_DELTA | ZR_OP_RESPONSE)) {
+        return receive_push(core, header, frame);
+    }
     slot = slot_of_id(core, header->id);
     if (slot == NULL) {
         return receive_unmatched(core, header, frame, input->now_ns);

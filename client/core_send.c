@@ -60,6 +60,7 @@ in_flight_add(struct zrc_core *core, uint64_t now_ns)
         core->asked_ns = now_ns;
     }
     core->in_flight++;
+    core->spoke_ns = now_ns;
 }
 
 static size_t

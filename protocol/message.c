@@ -409,8 +409,8 @@ take_whole_block(struct zr_reader *reader, const struct zr_shape *shape, uint16_
     return !reader->failed;
 }
 
-enum zr_decode
-zr_message_decode(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
+static enum zr_decode
+decode_whole(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
                   const struct zr_header *header, const uint8_t *frame)
 {
     const bool reply = (header->op & ZR_OP_RESPONSE) != 0;
@@ -449,6 +449,55 @@ zr_message_decode(void *message, uint16_t *invalid_at, const struct zr_shape *sh
         return ZR_DECODE_MALFORMED;
     }
     return ZR_DECODE_OK;
+}
+
+/*
+ * A request of an older version has a shorter block. Rows are only ever appended, and 0 means
+ * what was before them, so it is the newest one with zeros in between (evolution rules 2 and 8).
+ */
+static bool
+block_is_older(const struct zr_shape *shape, const struct zr_header *header)
+{
+    const struct zr_operation *operation = zr_operation_find(header->op);
+
+    return operation != NULL && operation->request == shape &&
+           header->version < operation->version && header->block < shape->block_bytes &&
+           header->block % ZR_FRAME_ALIGN == 0 &&
+           header->size >= (uint32_t)ZR_HEADER_BYTES + header->block &&
+           header->size <= ZR_FRAME_BYTES_LIMIT;
+}
+
+static enum zr_decode
+decode_older(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
+             const struct zr_header *header, const uint8_t *frame)
+{
+    const size_t head_bytes = (size_t)ZR_HEADER_BYTES + header->block;
+    const uint16_t missing = (uint16_t)(shape->block_bytes - header->block);
+    uint8_t wide[2 * ZR_FRAME_BYTES_LIMIT];
+    struct zr_header widened = *header;
+    enum zr_decode result;
+
+    CHECK(missing <= ZR_FRAME_BYTES_LIMIT);
+    memcpy(wide, frame, head_bytes);
+    memset(wide + head_bytes, 0, missing);
+    memcpy(wide + head_bytes + missing, frame + head_bytes, header->size - head_bytes);
+    widened.block = shape->block_bytes;
+    widened.size = header->size + missing;
+    result = decode_whole(message, invalid_at, shape, &widened, wide);
+    if (*invalid_at >= head_bytes + missing) {
+        *invalid_at = (uint16_t)(*invalid_at - missing);
+    }
+    return result;
+}
+
+enum zr_decode
+zr_message_decode(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
+                  const struct zr_header *header, const uint8_t *frame)
+{
+    if (block_is_older(shape, header)) {
+        return decode_older(message, invalid_at, shape, header, frame);
+    }
+    return decode_whole(message, invalid_at, shape, header, frame);
 }
 
 static uint16_t

@@ -89,6 +89,7 @@ enum zr_op_kind {
     ZR_OP_KIND_KEYED,
     ZR_OP_KIND_NATURAL,
     ZR_OP_KIND_PUSH,
+    ZR_OP_KIND_SYSTEM,
 };
 
 struct zr_operation {

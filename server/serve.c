@@ -148,6 +148,20 @@ stats_fill(void *context, struct zr_server_stats_reply *reply)
 
 /* ---- building -------------------------------------------------------------------------------- */
 
+/* The clock goes on where the last run's stopped: its log, or its clock where that was later. */
+static void
+build_clock(struct server *server)
+{
+    const struct store_head *head = store_head(server->store);
+    const uint64_t log_ms = head->log_ms > head->alive_ms ? head->log_ms : head->alive_ms;
+    const bool manual = strcmp(server->config->clock, "manual") == 0;
+
+    clock_init(&server->clock, manual, log_ms);
+    if (manual) {
+        clock_advance_ms(&server->clock, server->config->clock_skip_ms);
+    }
+}
+
 static enum status
 build_storage(struct server *server)
 {
@@ -161,8 +175,7 @@ build_storage(struct server *server)
     if (status != STATUS_OK) {
         return status;
     }
-    clock_init(&server->clock, strcmp(config->clock, "manual") == 0,
-               store_head(server->store)->log_ms);
+    build_clock(server);
     server->hot = hot_open(&server->arena, (uint32_t)config->contractors_max);
     server->cascades = cascades_open(&server->arena);
     return committer_open(&server->committer,
@@ -177,6 +190,7 @@ build_storage(struct server *server)
                               .tail_rows_max = (uint32_t)config->unfolded_rows_max,
                               .fold_slice = (uint32_t)config->fold_slice,
                               .decisions_max = (uint32_t)config->decisions_max,
+                              .rings_max = (uint32_t)config->rings_max,
                               .units_max = (uint32_t)config->connected_calls_max,
                           });
 }
@@ -195,6 +209,8 @@ build_worker(struct server *server)
         .clock = &server->clock,
         .jobs_max = (uint32_t)config->jobs_max,
         .calls_max = (uint32_t)config->ringing_calls_max,
+        .subscribers_max = (uint32_t)config->subscribers_max,
+        .events_lag_max = config->events_lag_max,
         .frame_bytes_max = (uint32_t)config->frame_bytes_max & ~(uint32_t)(ZR_FRAME_ALIGN - 1),
         .credit_default = (uint16_t)config->credit,
         .credit_max = (uint16_t)config->credit_max,

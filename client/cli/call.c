@@ -1,5 +1,5 @@
 /*
- * call.c - route, next, connect, qualify, end, call.
+ * call.c - route, next, connect, qualify, keepalive, end, decline, call, explain.
  *
  * A call id is text of the switch's own: a UUID as it is, else the first 16 bytes of its SHA-256.
  * JSON echoes the text given, so that a script finds its call again.
@@ -41,7 +41,8 @@ const struct param route_params[] = {
     {"address-confirmed", NULL, NULL, "The caller confirmed the address", 0, NULL, NULL},
     {"want", "want", "1..4", "Candidates in the ticket (4)", 0, NULL, "4"},
     {"screening", NULL, "LIST", "location,service,ready, or all, or none (none)", 0, NULL, "none"},
-    {"attestation", NULL, "A|B|C", "STIR/SHAKEN level of the caller's number", 0, NULL, NULL},
+    {"attestation", "attestation", "A|B|C", "STIR/SHAKEN level of the caller's number", 0, NULL,
+     NULL},
     {"campaign", "campaign", "N", "Campaign number", 0, NULL, NULL},
     END_OF_OPTIONS};
 
@@ -82,6 +83,13 @@ const struct param end_params[] = {
      NULL, NULL},
     END_OF_OPTIONS};
 
+const struct param decline_params[] = {
+    {"ref", "call_ref", "CALL_REF", "Of the event CALL_OFFERED", PARAM_REQUIRED | PARAM_POSITIONAL,
+     "call-ref", NULL},
+    {"contractor", "contractor", "CONTRACTOR", "Whose phone rings", PARAM_REQUIRED, NULL, NULL},
+    END_OF_OPTIONS};
+
+/* Of call and explain. */
 const struct param call_params[] = {
     {"id", NULL, "ID", "The switch's name for the call", PARAM_POSITIONAL, "call-id", NULL},
     {"ref", NULL, "UUID", "The server's name for it (call_ref)", 0, "call-ref", NULL},
@@ -151,24 +159,6 @@ screening_fill(const struct cli *cli, struct zr_route_request *request)
 }
 
 static enum cli_exit
-attestation_fill(const struct cli *cli, struct zr_route_request *request)
-{
-    static const char levels[] = "ABC";
-    const char *text = cli_value(cli, "attestation");
-    const char *level;
-
-    if (text == NULL || strcasecmp(text, "unknown") == 0) {
-        return CLI_DONE;
-    }
-    level = strlen(text) == 1 ? strchr(levels, text[0] & ~0x20) : NULL;
-    if (level == NULL) {
-        return cli_misused(cli, "--attestation %s: expected A, B, C or unknown", text);
-    }
-    request->attestation = (uint8_t)(level - levels + 1);
-    return CLI_DONE;
-}
-
-static enum cli_exit
 route_call_id_fill(struct cli *cli, struct zr_route_request *request)
 {
     const char *text = cli_value(cli, "call-id");
@@ -200,7 +190,6 @@ route_run(struct cli *cli)
                               (cli_given(cli, "explain") ? FLAG_EXPLAIN : 0));
     exit_code = exit_code == CLI_DONE ? caller_fill(cli, &request) : exit_code;
     exit_code = exit_code == CLI_DONE ? screening_fill(cli, &request) : exit_code;
-    exit_code = exit_code == CLI_DONE ? attestation_fill(cli, &request) : exit_code;
     exit_code = exit_code == CLI_DONE ? route_call_id_fill(cli, &request) : exit_code;
     exit_code = exit_code == CLI_DONE ? fields_fill(cli, &request) : exit_code;
     return exit_code == CLI_DONE ? execute_request(cli, &request) : exit_code;
@@ -218,7 +207,7 @@ next_run(struct cli *cli)
     return execute_simple(cli);
 }
 
-/* qualify and end. */
+/* qualify, keepalive and end. */
 enum cli_exit
 reported_call_run(struct cli *cli)
 {
@@ -231,7 +220,7 @@ reported_call_run(struct cli *cli)
  * name only, so for them a UUID is that one.
  */
 static enum cli_exit
-call_name_fill(struct cli *cli, struct zr_call_get_request *request)
+call_name_fill(struct cli *cli, struct zr_id *call_id, struct zr_id *call_ref)
 {
     const char *id = cli_value(cli, "id");
     const char *ref = cli_value(cli, "ref");
@@ -243,21 +232,20 @@ call_name_fill(struct cli *cli, struct zr_call_get_request *request)
         ref = id;
     }
     if (ref == NULL) {
-        text_to_call_id(&request->call_id, id);
+        text_to_call_id(call_id, id);
         call_echo(cli, id);
         return CLI_DONE;
     }
-    return text_to_id(&request->call_ref, ref)
+    return text_to_id(call_ref, ref)
                ? CLI_DONE
                : cli_misused(cli, "%s: this role names a call by its call_ref, a UUID", ref);
 }
 
-enum cli_exit
-call_show_run(struct cli *cli)
+/* Which name it is depends on the role, and HELLO tells that: connect first. */
+static enum cli_exit
+call_name_read(struct cli *cli, struct zr_id *call_id, struct zr_id *call_ref)
 {
-    struct zr_call_get_request request = {0};
     struct answer unsent = {.operation = cli->operation};
-    enum cli_exit exit_code;
 
     if (cli_given(cli, "id") == cli_given(cli, "ref")) {
         return cli_misused(cli, "name the call either by --id or by --ref");
@@ -265,11 +253,38 @@ call_show_run(struct cli *cli)
     if (cli_given(cli, "ref")) {
         cli->roles &= (uint16_t) ~(1u << ZR_ROLE_SWITCH | 1u << ZR_ROLE_CALLCENTER);
     }
-    /* Which name it is depends on the role, and HELLO tells that. */
     unsent.result = session_open(cli);
-    if (unsent.result != 0) {
-        return execute_finish(cli, &unsent);
-    }
-    exit_code = call_name_fill(cli, &request);
+    return unsent.result == 0 ? call_name_fill(cli, call_id, call_ref)
+                              : execute_finish(cli, &unsent);
+}
+
+enum cli_exit
+call_show_run(struct cli *cli)
+{
+    struct zr_call_get_request request = {0};
+    const enum cli_exit exit_code = call_name_read(cli, &request.call_id, &request.call_ref);
+
     return exit_code == CLI_DONE ? execute_request(cli, &request) : exit_code;
+}
+
+/* Every decision of the call, in the order in which they were made. */
+enum cli_exit
+explain_run(struct cli *cli)
+{
+    struct zr_explain_request request = {0};
+    struct zr_explain_reply reply = {0};
+    struct answer answer = {.operation = cli->operation, .request = &request};
+    enum cli_exit exit_code = call_name_read(cli, &request.call_id, &request.call_ref);
+
+    while (exit_code == CLI_DONE) {
+        session_call(cli, &answer, &reply);
+        exit_code = execute_finish(cli, &answer);
+        if (exit_code != CLI_DONE || ++request.place >= reply.decisions) {
+            break;
+        }
+        if (!cli->settings.json) {
+            (void)putchar('\n');
+        }
+    }
+    return exit_code;
 }

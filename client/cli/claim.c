@@ -1,5 +1,5 @@
 /*
- * claim.c - claim, release, pause, resume, claims, slot.
+ * claim.c - claim, claim show, release, pause, resume, claims, slot, offer, waitlist.
  */
 #include "client/cli/catalog.h"
 #include "client/cli/families.h"
@@ -26,13 +26,19 @@ const struct param claim_params[] = {
     {"accept-backup", "accept_backup", NULL, "Join as a backup where the slot has a primary", 0,
      NULL, NULL},
     {"all-or-none", "all_or_none", NULL, "Claim every slot or none", 0, NULL, NULL},
+    {"lapse", "lapse", NULL, "Do not renew: they end with their first month", 0, NULL, NULL},
     END_OF_OPTIONS};
 
-const struct param release_params[] = {{"claim-id", "claim_id", "CLAIM_ID",
-                                        "As claim or claims printed it",
-                                        PARAM_REQUIRED | PARAM_POSITIONAL, NULL, NULL},
-                                       {"when", "when", "NOW", NULL, 0, NULL, "NOW"},
-                                       END_OF_OPTIONS};
+const struct param claim_show_params[] = {{"claim-id", "claim_id", "CLAIM_ID",
+                                           "As claim or claims printed it",
+                                           PARAM_REQUIRED | PARAM_POSITIONAL, NULL, NULL},
+                                          END_OF_OPTIONS};
+
+const struct param release_params[] = {
+    {"claim-id", "claim_id", "CLAIM_ID", "As claim or claims printed it",
+     PARAM_REQUIRED | PARAM_POSITIONAL, NULL, NULL},
+    {"at", "when", "WHEN", "now, or period-end: it routes on until then (now)", 0, "when", "NOW"},
+    END_OF_OPTIONS};
 
 const struct param pause_params[] = {
     {"claim-id", "claim_id", "CLAIM_ID", "Pause this claim only", PARAM_POSITIONAL, NULL, NULL},
@@ -53,6 +59,18 @@ const struct param claims_params[] = {{"contractor", "contractor", "CONTRACTOR",
                                       END_OF_OPTIONS};
 
 const struct param slot_params[] = {
+    {"zip", "zip", "ZIP", "Five digits", PARAM_REQUIRED, NULL, NULL},
+    {"category", "category", "CATEGORY", "Name or number", PARAM_REQUIRED, NULL, NULL},
+    END_OF_OPTIONS};
+
+const struct param offer_params[] = {{"offer-id", "offer_id", "OFFER_ID",
+                                      "As claim show, slot or watch printed it",
+                                      PARAM_REQUIRED | PARAM_POSITIONAL, NULL, NULL},
+                                     END_OF_OPTIONS};
+
+const struct param waitlist_params[] = {
+    {"contractor", "contractor", "CONTRACTOR", "Its number or its UUID", PARAM_REQUIRED, NULL,
+     NULL},
     {"zip", "zip", "ZIP", "Five digits", PARAM_REQUIRED, NULL, NULL},
     {"category", "category", "CATEGORY", "Name or number", PARAM_REQUIRED, NULL, NULL},
     END_OF_OPTIONS};
@@ -130,10 +148,43 @@ claims_run(struct cli *cli)
     return execute_list(cli);
 }
 
+/* The pending offer as one object (ecosystem.md): who has it is told by its seq. */
+static json_t *
+offer_json(const struct zr_slot_get_reply *slot)
+{
+    char id[24];
+
+    if (slot->offer_seq == 0) {
+        return json_null();
+    }
+    (void)snprintf(id, sizeof id, "%llu", (unsigned long long)slot->offer_id);
+    return json_pack(
+        "{s:o, s:I, s:I}", "offer_id", slot->offer_id != 0 ? json_string(id) : json_null(), "seq",
+        (json_int_t)slot->offer_seq, "deadline_ms", (json_int_t)slot->offer_deadline_ms);
+}
+
 enum cli_exit
 slot_run(struct cli *cli)
 {
-    /* The field is contract (ecosystem.md); promotion offers come with a later release. */
-    (void)json_object_set_new(cli->extras, "offer", json_null());
-    return execute_simple(cli);
+    struct zr_slot_get_request request = {0};
+    struct zr_slot_get_reply reply = {0};
+    struct answer answer = {.operation = cli->operation, .request = &request};
+    const enum cli_exit exit_code = fields_fill(cli, &request);
+
+    if (exit_code != CLI_DONE) {
+        return exit_code;
+    }
+    session_call(cli, &answer, &reply);
+    (void)json_object_set_new(cli->extras, "offer", offer_json(&reply));
+    return execute_finish(cli, &answer);
+}
+
+enum cli_exit
+offer_run(struct cli *cli)
+{
+    struct zr_offer_reply_request request = {.accept =
+                                                 strcmp(cli->command->subcommand, "accept") == 0};
+    const enum cli_exit exit_code = fields_fill(cli, &request);
+
+    return exit_code == CLI_DONE ? execute_request(cli, &request) : exit_code;
 }

@@ -71,7 +71,10 @@ ends_with(const char *text, const char *end)
     return text_bytes >= end_bytes && strcmp(text + text_bytes - end_bytes, end) == 0;
 }
 
-/* A u64 whose name ends in _ms is a moment, unless it is how far to move the clock. */
+/*
+ * A u64 whose name ends in _ms is a moment, unless it is how far to move the clock; levels of
+ * attestation have letters.
+ */
 static const char *
 unsigned_parse(void *into, const struct zr_field *field, const char *text)
 {
@@ -79,6 +82,9 @@ unsigned_parse(void *into, const struct zr_field *field, const char *text)
     const uint64_t max = bytes == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * bytes)) - 1;
     uint64_t value;
 
+    if (strncmp(field->name, "attestation", strlen("attestation")) == 0) {
+        return text_to_attestation(into, text) ? NULL : "A, B, C, or any";
+    }
     if (strcmp(field->name, "advance_ms") == 0) {
         if (!text_to_duration(&value, text)) {
             return "a duration with its unit, such as 72h, 1h30m, 500ms";

@@ -62,11 +62,13 @@ cell_list(char cell[CELL_BYTES_MAX], const json_t *list)
     (void)snprintf(cell, CELL_BYTES_MAX, "-");
     json_array_foreach(list, i, item)
     {
-        const char *text = json_is_string(item) ? json_string_value(item) : "?";
+        char number[24];
 
+        (void)snprintf(number, sizeof number, "%lld", (long long)json_integer_value(item));
         if (length < CELL_BYTES_MAX) {
             length += (size_t)snprintf(cell + length, CELL_BYTES_MAX - length, "%s%s",
-                                       i > 0 ? "," : "", text);
+                                       i > 0 ? "," : "",
+                                       json_is_string(item) ? json_string_value(item) : number);
         }
     }
 }
@@ -237,4 +239,34 @@ human_print_answer(json_t *object)
             human_print_table(value);
         }
     }
+}
+
+/* ---- streams ----------------------------------------------------------------------------- */
+
+static bool
+value_is_absent(const json_t *value)
+{
+    return json_is_null(value) || (json_is_integer(value) && json_integer_value(value) == 0) ||
+           (json_is_string(value) && json_string_length(value) == 0);
+}
+
+void
+human_print_line(json_t *object)
+{
+    const char *name;
+    const char *gap = "";
+    json_t *value;
+
+    CHECK(json_is_object(object));
+    json_object_foreach(object, name, value)
+    {
+        char cell[CELL_BYTES_MAX];
+
+        if (!value_is_absent(value)) {
+            cell_fill(cell, name, value);
+            (void)printf("%s%.*s=%s", gap, label_length(name), name, cell);
+            gap = "  ";
+        }
+    }
+    (void)fputc('\n', stdout);
 }

@@ -12,4 +12,7 @@ void human_print_answer(json_t *object);
 /* An array of objects as a table; "none" when it is empty. */
 void human_print_table(json_t *rows);
 
+/* An object on one line, "name=value": what is absent, empty or 0 is left out. */
+void human_print_line(json_t *object);
+
 #endif

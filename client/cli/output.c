@@ -3,11 +3,14 @@
  *
  * There is no code per reply: zr_shape says which fields a message has and of what type, and the
  * names of JSON are the names of messages.def. What the descriptors cannot say stands in one place
- * here: `category` is its name, `phone` a number with its plus, `reasons` bits by name (domain.md
- * M3), what ends in _id a string. An absent id, title or name (zero on the wire) is null.
+ * here: `category` is its name, `phone` a number with its plus, bits have names (bits.h), hours and
+ * dates are as options take them (calendar.h), what ends in _id is a string. An absent id, title or
+ * name (zero on the wire) is null.
  */
 #include "client/cli/output.h"
 
+#include "client/cli/bits.h"
+#include "client/cli/calendar.h"
 #include "client/cli/catalog.h"
 #include "client/cli/fields.h"
 #include "client/cli/human.h"
@@ -15,6 +18,7 @@
 #include "protocol/check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- one value --------------------------------------------------------------------------- */
@@ -44,32 +48,6 @@ digits_json(uint64_t value, const char *sign)
     return json_string(digits);
 }
 
-/* domain.md M3: bit i is the i-th name. */
-static json_t *
-reasons_json(uint32_t bits)
-{
-    static const char *const names[] = {
-        "NOT_APPROVED",      "CLAIM_NOT_ACTIVE", "PAUSED",
-        "OUT_OF_HOURS",      "VACATION",         "NO_FUNDS",
-        "AT_CONCURRENCY",    "CAP_REACHED",      "SPACING",
-        "COOLDOWN",          "ALREADY_TRIED",    "CALLER_BLOCKED",
-        "DUP_RESTRICTED",    "DEST_DOWN",        "PARTNER_NOT_ALLOWED",
-        "SCREENING_MISSING", "MODE_UNSUPPORTED", "ATTESTATION"};
-    json_t *reasons = json_array();
-
-    for (unsigned bit = 0; bit < 32; bit++) {
-        char unknown[16];
-
-        if ((bits >> bit & 1) == 0) {
-            continue;
-        }
-        (void)snprintf(unknown, sizeof unknown, "BIT_%u", bit);
-        (void)json_array_append_new(
-            reasons, json_string(bit < sizeof names / sizeof names[0] ? names[bit] : unknown));
-    }
-    return reasons;
-}
-
 static uint64_t
 unsigned_at(const void *value, uint16_t bytes)
 {
@@ -90,16 +68,43 @@ name_ends_in_id(const char *name)
     return length > 3 && strcmp(name + length - 3, "_id") == 0;
 }
 
+/* Numbers of the calendar, as options take them; NULL: it is none. */
+static json_t *
+calendar_json(const char *name, uint64_t number)
+{
+    char date[CALENDAR_DATE_BYTES];
+    char clock[CALENDAR_CLOCK_BYTES];
+
+    if (strcmp(name, "day") == 0 || strcmp(name, "first_day") == 0 ||
+        strcmp(name, "last_day") == 0) {
+        calendar_from_day(date, (uint32_t)number);
+        return json_string(date);
+    }
+    if (strcmp(name, "open_quarter") == 0 || strcmp(name, "close_quarter") == 0) {
+        calendar_from_quarter(clock, (uint16_t)number);
+        return json_string(clock);
+    }
+    return NULL;
+}
+
 static json_t *
 number_json(const struct zr_field *field, const void *value)
 {
     const uint64_t number = unsigned_at(value, field->type->bytes);
+    const char *const *names = bits_names(field->name);
+    json_t *calendar = calendar_json(field->name, number);
 
+    if (calendar != NULL) {
+        return calendar;
+    }
+    if (names != NULL) {
+        return bits_json(names, (uint32_t)number);
+    }
     if (strcmp(field->name, "phone") == 0) {
         return digits_json(number, "+");
     }
-    if (strcmp(field->name, "reasons") == 0) {
-        return reasons_json((uint32_t)number);
+    if (strcmp(field->name, "attestation_min") == 0 && number <= 3) {
+        return number != 0 ? json_sprintf("%c", (int)('A' + number - 1)) : json_null();
     }
     return name_ends_in_id(field->name) ? digits_json(number, "") : unsigned_json(number);
 }
@@ -116,11 +121,39 @@ id_json(const struct zr_id *id)
     return json_string(text);
 }
 
+/* A set of categories: bit c of byte c/8. */
 static json_t *
-hash_json(const struct zr_hash *hash)
+categories_json(const struct catalog *catalog, const struct zr_hash *set)
+{
+    json_t *array = json_array();
+
+    for (unsigned number = 0; number < 8 * sizeof set->bytes; number++) {
+        const char *name = catalog_name(catalog, (uint16_t)number);
+
+        if ((set->bytes[number / 8] >> number % 8 & 1) != 0) {
+            (void)json_array_append_new(array, name != NULL ? json_string(name)
+                                                            : json_sprintf("%u", number));
+        }
+    }
+    return array;
+}
+
+static bool
+field_is_categories(const struct zr_field *field)
+{
+    return field->row == ZR_ROW_FIELD && field->type->kind == ZR_KIND_HASH &&
+           (strcmp(field->name, "offered") == 0 || strcmp(field->name, "taken") == 0 ||
+            strcmp(field->name, "full") == 0);
+}
+
+static json_t *
+hash_json(const struct catalog *catalog, const struct zr_field *field, const struct zr_hash *hash)
 {
     char text[TEXT_HASH_BYTES];
 
+    if (field_is_categories(field)) {
+        return categories_json(catalog, hash);
+    }
     text_from_hash(text, hash);
     return json_string(text);
 }
@@ -130,6 +163,9 @@ zip_json(uint32_t zip)
 {
     char text[16];
 
+    if (zip == 0) {
+        return json_null();
+    }
     (void)snprintf(text, sizeof text, "%05u", zip);
     return json_string(text);
 }
@@ -151,8 +187,12 @@ zips_json(const uint32_t *zips)
 static json_t *
 category_json(const struct catalog *catalog, const struct zr_field *field, uint16_t number)
 {
-    const char *name = strcmp(field->name, "category") == 0 ? catalog_name(catalog, number) : NULL;
+    const bool named = strcmp(field->name, "category") == 0;
+    const char *name = named ? catalog_name(catalog, number) : NULL;
 
+    if (named && number == 0) {
+        return json_null();
+    }
     return name != NULL ? json_string(name) : json_integer(number);
 }
 
@@ -198,7 +238,7 @@ field_json(const struct catalog *catalog, const struct zr_field *field, const vo
     case ZR_KIND_ID:
         return id_json(value);
     case ZR_KIND_HASH:
-        return hash_json(value);
+        return hash_json(catalog, field, value);
     case ZR_KIND_ZIP:
         return zip_json(*(const uint32_t *)value);
     case ZR_KIND_ZIPS:
@@ -225,6 +265,17 @@ count_at(const struct zr_field *field, const void *message)
     return *(const uint16_t *)(const void *)((const uint8_t *)message + field->count_offset);
 }
 
+/* Of a schedule, as --hours takes them; none at all is always open. */
+static json_t *
+hours_json(const uint8_t *bytes, uint16_t length)
+{
+    char *text = length == CALENDAR_HOURS_BYTES ? calendar_from_hours(bytes) : strdup("always");
+    json_t *value = json_string(text);
+
+    free(text);
+    return value != NULL ? value : json_null();
+}
+
 static json_t *
 bytes_json(const struct zr_field *field, const void *message)
 {
@@ -233,6 +284,9 @@ bytes_json(const struct zr_field *field, const void *message)
     char text[TEXT_BASE64_MAX];
 
     CHECK(length <= field->max);
+    if (strcmp(field->name, "hours") == 0) {
+        return hours_json(bytes, length);
+    }
     if (length > 192) {
         return json_stringn((const char *)bytes, length); /* Peers and payloads: text or null. */
     }
@@ -285,6 +339,19 @@ category_number_add(json_t *object, const struct zr_field *field, const struct z
     }
 }
 
+/* An event's code is named beside its number, where its type gives it a name. */
+static void
+event_code_add(json_t *object, const struct zr_shape *shape, const void *message)
+{
+    const struct zr_event *event = message;
+    json_t *name;
+
+    if (shape == &zr_event_shape) {
+        name = bits_event_code(event->type, event->code);
+        (void)json_object_set_new(object, "code_name", name != NULL ? name : json_null());
+    }
+}
+
 /* Descends two levels at most: bodies hold entries, entries hold fields. */
 static json_t *
 shape_json(const struct catalog *catalog, const struct zr_shape *shape, const void *message)
@@ -307,6 +374,7 @@ shape_json(const struct catalog *catalog, const struct zr_shape *shape, const vo
             (void)json_object_set_new(object, field->name, value);
         }
     }
+    event_code_add(object, shape, message);
     return object;
 }
 
@@ -325,6 +393,7 @@ output_needs_catalog(const struct zr_shape *shape)
         const struct zr_field *field = &shape->fields[i];
 
         if ((field->row == ZR_ROW_FIELD && strcmp(field->name, "category") == 0) ||
+            field_is_categories(field) ||
             (field->row == ZR_ROW_ARRAY && output_needs_catalog(field->entry))) {
             return true;
         }

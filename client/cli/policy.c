@@ -46,6 +46,11 @@ const struct param policy_put_params[] = {
     POLICY_OPTION("dup-scope", "SCOPE", "per_contractor or per_network"),
     POLICY_OPTION("funds-rule", "RULE", "slot_rate or max_rate"),
     POLICY_OPTION("duration-check", "HOW", "clip or flag talk beyond the ticket's age"),
+    {"cooldown-misses", "cooldown_misses", "N", NULL, 0, NULL, NULL},
+    {"cooldown-s", "cooldown_s", "S", NULL, 0, NULL, NULL},
+    {"dispute-days", "dispute_days", "DAYS", NULL, 0, NULL, NULL},
+    {"attestation-min", "attestation_min", "A|B|C|any",
+     "STIR/SHAKEN level that callers need at least; below it they are BLOCKED", 0, NULL, NULL},
     {NULL, NULL, NULL, NULL, 0, NULL, NULL}};
 
 /* NETWORK, CATEGORY or SLOT, as --category and --zip say; 0 = they contradict. */
@@ -107,6 +112,40 @@ policy_fill(const struct cli *cli, struct zr_policy *policy, size_t *given)
     return CLI_DONE;
 }
 
+/* Options whose values stand beside the policy: later versions added them to the request. */
+static const char *const later_options[] = {"cooldown-misses", "cooldown-s", "dispute-days",
+                                            "attestation-min"};
+
+static size_t
+later_given(const struct cli *cli)
+{
+    size_t given = 0;
+
+    for (size_t i = 0; i < sizeof later_options / sizeof later_options[0]; i++) {
+        given += cli_given(cli, later_options[i]) ? 1 : 0;
+    }
+    return given;
+}
+
+/* Those that were not given stay. */
+static void
+later_keep(const struct cli *cli, struct zr_policy_put_request *request,
+           const struct zr_policy_get_reply *reply)
+{
+    if (!cli_given(cli, "cooldown-misses")) {
+        request->cooldown_misses = reply->cooldown_misses;
+    }
+    if (!cli_given(cli, "cooldown-s")) {
+        request->cooldown_s = reply->cooldown_s;
+    }
+    if (!cli_given(cli, "dispute-days")) {
+        request->dispute_days = reply->dispute_days;
+    }
+    if (!cli_given(cli, "attestation-min")) {
+        request->attestation_min = reply->attestation_min;
+    }
+}
+
 /* What is in force, as the base of the change. */
 static enum cli_exit
 policy_read(struct cli *cli, struct zr_policy_put_request *request)
@@ -125,6 +164,7 @@ policy_read(struct cli *cli, struct zr_policy_put_request *request)
     }
     request->policy[0] = reply.policy[0];
     request->policy_count = 1;
+    later_keep(cli, request, &reply);
     if (!cli_given(cli, "expected-version")) {
         request->expected_version = reply.own_version;
     }
@@ -144,7 +184,7 @@ policy_put_run(struct cli *cli)
     }
     /* Once for its syntax, before anything is asked. */
     exit_code = policy_fill(cli, &trial, &given);
-    if (exit_code == CLI_DONE && given == 0) {
+    if (exit_code == CLI_DONE && given + later_given(cli) == 0) {
         return cli_misused(cli, "nothing to change: give at least one value");
     }
     exit_code = exit_code == CLI_DONE ? fields_fill(cli, &request) : exit_code;

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -288,6 +289,22 @@ text_to_e164(uint64_t *number, const char *text)
         return false;
     }
     *number = digits;
+    return true;
+}
+
+bool
+text_to_attestation(uint8_t *level, const char *text)
+{
+    const char letter = (char)toupper((unsigned char)text[0]);
+
+    if (strcasecmp(text, "any") == 0 || strcasecmp(text, "unknown") == 0) {
+        *level = 0;
+        return true;
+    }
+    if (letter < 'A' || letter > 'C' || text[1] != '\0') {
+        return false;
+    }
+    *level = (uint8_t)(letter - 'A' + 1);
     return true;
 }
 

@@ -57,6 +57,9 @@ bool text_to_zip(uint32_t *zip, const char *text);
 /* "+17135550100", the plus may be left out. */
 bool text_to_e164(uint64_t *number, const char *text);
 
+/* A STIR/SHAKEN level: A is 1, B 2, C 3; any or unknown 0. */
+bool text_to_attestation(uint8_t *level, const char *text);
+
 /* "72h", "1h30m", "500ms", "3d", "0". A number without a unit is refused unless it is 0. */
 bool text_to_duration(uint64_t *duration_ms, const char *text);
 

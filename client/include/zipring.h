@@ -13,11 +13,12 @@
  * at once. There are no hidden threads, signals or globals. A client belongs to one thread at a
  * time. After fork() only the parent may use it; the child may only zr_client_close() it.
  *
- * Two ways to use it:
+ * Three ways to use it:
  *
  *   blocking      zr_call(), or its typed twins zr_claim(), zr_route(), zr_connect() ...
  *   non-blocking  zr_submit() with a callback, zr_client_fd() in your own loop (it is an epoll
  *                 fd: readable = call zr_client_process()), callbacks run inside process().
+ *   a switch      zr_call_begin() on top of it: one call's cascade, SIP in, one callback per leg.
  *
  * Keys. KEYED operations (messages.def) carry an op_id. Leave it all zero and the library makes
  * one (UUIDv7, stamped with server time) and keeps it over every retry. A request is sent again
@@ -249,6 +250,182 @@ ZR_MUST_USE ZR_API int zr_call(struct zr_client *client, uint16_t op, const void
         return zr_call(client, ZR_OP_##NAME, question, answer, 0, NULL);                       \
     }
 #include "protocol/messages.def"
+
+/* ---- a call's cascade ---------------------------------------------------------------------- */
+
+/*
+ * For a switch: one call from ROUTE to END, over the non-blocking client. Your signalling reports
+ * what SIP says; the helper tells the network, and calls back with what to do next:
+ *
+ *   zr_call_begin --ROUTE--> ring(leg 0) --failed, timeout--ROUTE_NEXT--> ring(leg 1) ... done
+ *                               | answered: CONNECT
+ *                            bridge(leg) --hangup: END--> done, or ring() while the caller stays
+ *
+ * Strictly serial (domain.md R49): ring() comes only after the leg before it is over in your switch
+ * or hangup() was called for it; each leg gets one ring(). Nothing here blocks. Each report is one
+ * request under its natural key, repeated by the library's rules; one is in flight at a time.
+ *
+ * Reports name their leg, because SIP is late by nature: the 487 of a leg that was cancelled comes
+ * while the next one rings. Every report returns 0 when it was taken; ZR_ECANCELED when that leg
+ * does not wait for it (any more): an answer that comes so late is acknowledged and hung up;
+ * ZR_EINVAL, or what zr_submit() says (ZR_EFULL: process(), report again). < 0 changed nothing.
+ *
+ * Memory: zr_call_begin() takes it once, about 1 KiB, and nothing is allocated after;
+ * zr_call_free() gives it back.
+ */
+struct zr_cascade;
+
+enum { ZR_CASCADE_LEGS_MAX = 8 }; /* A network's max_attempts is below it. */
+
+/* One contractor's turn. The library's memory: read it in callbacks, until zr_call_free(). */
+struct zr_cascade_leg {
+    uint64_t phone;           /* E.164 digits as a number: ring this one, follow no redirection. */
+    uint64_t answered_at_ms;  /* Log clock, Unix ms; 0 = never answered. */
+    int64_t amount_cents;     /* Charged to it so far. */
+    uint32_t contractor;      /* The server's number. */
+    uint32_t rate_cents;      /* Charged if the call qualifies (R53). */
+    uint32_t ring_timeout_ms; /* Yours to measure, from the first 180 or 183 (R49). */
+    uint32_t qualify_ms;      /* Talk that makes it chargeable (R51). */
+    uint32_t ring_ms;         /* How long it rang, once that is over. */
+    uint32_t talk_ms;         /* Largest that was reported, or that END counted. */
+    int result;               /* Of CONNECT or END where it was not 0. */
+    uint8_t number;           /* 0, 1 ... in this call: what every report names. */
+    uint8_t rank;             /* Title rank: 1 = primary. */
+    uint8_t mode;             /* 0 ring the phone, 1 the app (R19). */
+    uint8_t outcome;          /* enum zr_leg_outcome: why it was passed over; 0 = it was not. */
+    uint8_t settlement;       /* enum zr_settlement; 0 = never connected or not known. */
+};
+
+/* The whole call, told once. Valid inside done() only, but for the legs. */
+struct zr_cascade_story {
+    size_t size;          /* sizeof(struct zr_cascade_story) of the library. */
+    struct zr_id call_id; /* As given. */
+    struct zr_id call_ref;
+    /* 0: a leg was connected and ended. > 0: why there is none: EXHAUSTED, NO_COVERAGE,
+     * NEED_ADDRESS, ABANDONED (the caller gave up), ALREADY_CONNECTED ... < 0: transport. */
+    int result;
+    int64_t amount_cents; /* Charged for the call; a leg that was credited counts nothing. */
+    uint8_t settlement;   /* Of the leg charged, else of the last that connected; 0 = none. */
+    uint8_t state;        /* enum zr_call_state as the server said it last; 0 = never. */
+    uint8_t legs_count;
+    const struct zr_cascade_leg *legs[ZR_CASCADE_LEGS_MAX]; /* In the order of ringing. */
+    /* What refused the call: zips of NEED_ADDRESS, skipped of NO_COVERAGE; else NULL. */
+    const struct zr_route_reply *refusal;
+    /* An END that the server has not confirmed: copy it, zr_submit() it again until it is answered,
+     * up to 7 days; else money stays on hold. NULL = none. Where the client was closed under a
+     * talk, set talk_ms and who_hung_up when that ends. */
+    const struct zr_end_request *unanswered;
+};
+
+/* Callbacks run inside process(), call(), flush(), wait_ready() or close(); hangup() also inside
+ * the report that causes it. All may report and submit; none may process, call or close. */
+typedef void (*zr_leg_fn)(void *context, const struct zr_cascade_leg *leg);
+typedef void (*zr_story_fn)(void *context, const struct zr_cascade_story *story);
+
+/* All but timeout_ms and context are required. */
+struct zr_cascade_options {
+    size_t size; /* sizeof(struct zr_cascade_options). */
+    /* call_id not zero; want becomes 1 and hold is set: each leg is judged when its turn comes. */
+    const struct zr_route_request *route;
+    uint32_t timeout_ms; /* Of each report with its retries, 0 = the client's. */
+    zr_leg_fn ring;      /* Send the INVITE, start the ring timer; report what comes. */
+    zr_leg_fn bridge;    /* CONNECT is done: join caller and contractor. */
+    zr_leg_fn hangup;    /* Given up while it may live: CANCEL, or BYE once answered. */
+    zr_story_fn done;    /* Exactly once, last. */
+    void *context;
+};
+
+/*
+ * ROUTE a call. 0: *call is set and done() will run once, also when the client is closed first.
+ * ZR_EINVAL, ZR_ENOMEM or what zr_submit() says: nothing was begun.
+ */
+ZR_MUST_USE ZR_API int zr_call_begin(struct zr_client *client,
+                                     const struct zr_cascade_options *options,
+                                     struct zr_cascade **call);
+
+/* Give the memory back: from inside done() on (CHECKed), not earlier. NULL is fine. */
+ZR_API void zr_call_free(struct zr_cascade *call);
+
+/* 1xx. The first 180 or 183 starts the ring time; 181 gives the leg up as FORWARDED (R50). */
+ZR_API int zr_call_progress(struct zr_cascade *call, uint8_t leg, int sip_code);
+
+/* 200: CONNECT, before bridging. answered_at_ms: log clock, 0 = now. When refused, hangup() and
+ * on to the next, or done(). When the network cannot be asked: bridge(), and END's ticket settles
+ * it (E44). */
+ZR_API int zr_call_answered(struct zr_cascade *call, uint8_t leg, uint64_t answered_at_ms);
+
+/* A final 3xx..6xx of the ringing leg: its outcome by zr_sip_outcome(), then the next (E34). */
+ZR_API int zr_call_failed(struct zr_cascade *call, uint8_t leg, int sip_code);
+
+/* It rang for ring_timeout_ms: hangup(), NO_ANSWER, then the next. */
+ZR_API int zr_call_timeout(struct zr_cascade *call, uint8_t leg);
+
+/* A machine answered, or nobody pressed 1, before CONNECT or after: hangup(), then the next (E36).
+ */
+ZR_API int zr_call_voicemail(struct zr_cascade *call, uint8_t leg);
+
+/*
+ * Both ends have been up for talk_ms: QUALIFY, and KEEPALIVE once the call is qualified. Best at
+ * qualify_ms, so that a switch that dies later has proved the talk, and then every minute or so.
+ * While one is in flight a later one is only remembered for END.
+ */
+ZR_API int zr_call_talk(struct zr_cascade *call, uint8_t leg, uint32_t talk_ms);
+
+/*
+ * BYE of an answered leg: END. who: enum zr_hung_up. caller_stays 1: the caller's leg is still up;
+ * the cascade then goes on if the talk was shorter than qualify_ms (E47), else the call is over.
+ */
+ZR_API int zr_call_hangup(struct zr_cascade *call, uint8_t leg, uint8_t who, uint32_t talk_ms,
+                          int caller_stays);
+
+/* The caller gave up: CANCEL before the answer, or while nobody is connected. hangup() of what
+ * lives, nobody else rings; ABANDONED (E34), or END of a leg that was just answered. */
+ZR_API int zr_call_cancel(struct zr_cascade *call);
+
+/*
+ * enum zr_leg_outcome of a contractor's SIP response: 408 480 487 NO_ANSWER, 486 600 BUSY, 603
+ * DECLINED, 3xx 181 FORWARDED, other 4xx..6xx FAILED; 0 = none of these. Never pass a 6xx on to
+ * the caller.
+ */
+ZR_API uint8_t zr_sip_outcome(int sip_code);
+
+/* ---- events and the map -------------------------------------------------------------------- */
+
+/*
+ * Follow what happens. One subscription of each kind per client; its callback runs once per event,
+ * inside process(), call(), wait_ready() or flush(), in the order of the server. The library asks
+ * again after each reconnect, from behind the last event that it delivered: at least once, in
+ * order, however often the connection breaks. Acknowledge (zr_events_ack(), under a name) what you
+ * have dealt with, and a new process goes on there.
+ *
+ * result 0: `event` is set, and valid inside the callback only. Else it is NULL, and the
+ * subscription is over, in its last call: CURSOR_TOO_OLD (events behind the cursor are gone, or it
+ * lies ahead), FORBIDDEN ... or < 0: the client's final error, ZR_ECANCELED at close. The callback
+ * may submit, unsubscribe and, once it is over, subscribe; it must not process, call or close.
+ *
+ * A reader that is too slow gets one EVENTS_GAP: it has missed the events from its event_seq to
+ * its number, and goes on behind them (E67).
+ */
+typedef void (*zr_event_fn)(void *context, int result, const struct zr_event *event);
+typedef void (*zr_map_fn)(void *context, int result, const struct zr_map_change *change);
+
+/*
+ * 0: accepted, also while there is no connection; the callback's last call will come unless you
+ * unsubscribe. ZR_EINVAL: arguments, or one of this kind is there already. ZR_ECANCELED, or the
+ * client's final error. For the map: read MAP_SNAPSHOT or AVAILABILITY first, then follow from the
+ * version of its first reply; a change with zip 0 means "read it again", and so does
+ * CURSOR_TOO_OLD.
+ */
+ZR_MUST_USE ZR_API int zr_subscribe_events(struct zr_client *client,
+                                           const struct zr_events_subscribe_request *request,
+                                           zr_event_fn on_event, void *context);
+ZR_MUST_USE ZR_API int zr_subscribe_map(struct zr_client *client,
+                                        const struct zr_map_subscribe_request *request,
+                                        zr_map_fn on_change, void *context);
+
+/* End the subscription that was made by this op (ZR_OP_EVENTS_SUBSCRIBE, ZR_OP_MAP_SUBSCRIBE): its
+ * callback does not run any more. ZR_EINVAL: there is none. */
+ZR_API int zr_unsubscribe(struct zr_client *client, uint16_t op);
 
 /* ---- versions ---------------------------------------------------------------------------- */
 

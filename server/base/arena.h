@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { ARENA_ITEMS_MAX = 32 };
+enum { ARENA_ITEMS_MAX = 96 };
 
 struct arena_item {
     const char *what; /* Literal. */

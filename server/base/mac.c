@@ -78,6 +78,17 @@ mac_sign(struct mac *mac, uint8_t out[MAC_BYTES], const uint8_t key[MAC_KEY_BYTE
     CHECK(written == MAC_BYTES);
 }
 
+uint64_t
+mac_hash_number(struct mac *mac, const uint8_t key[MAC_KEY_BYTES], uint64_t number)
+{
+    uint8_t out[MAC_BYTES];
+    uint64_t hash;
+
+    mac_sign(mac, out, key, (const uint8_t *)&number, sizeof number);
+    memcpy(&hash, out, sizeof hash);
+    return hash == 0 ? 1 : hash;
+}
+
 bool
 mac_equal(const uint8_t left[MAC_BYTES], const uint8_t right[MAC_BYTES])
 {

@@ -24,6 +24,9 @@ void mac_close(struct mac *mac);
 void mac_sign(struct mac *mac, uint8_t out[MAC_BYTES], const uint8_t key[MAC_KEY_BYTES],
               const uint8_t *bytes, size_t bytes_count);
 
+/* A keyed hash of a number, never 0: how callers are known (M1). */
+uint64_t mac_hash_number(struct mac *mac, const uint8_t key[MAC_KEY_BYTES], uint64_t number);
+
 /* Compare in constant time. */
 bool mac_equal(const uint8_t left[MAC_BYTES], const uint8_t right[MAC_BYTES]);
 

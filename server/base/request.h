@@ -7,6 +7,7 @@
  *
  *   up    request_port.on_frame        one whole frame, judged by the cutter, to dispatch
  *   down  net_port.reply               a reply that was not ready when on_frame returned
+ *   down  net_port.push                a frame that no request awaits, as far as push_room allows
  *
  * Everything here runs on the worker that owns the connection, except net_port.wake, which
  * any thread may call.
@@ -42,6 +43,7 @@ struct peer_identity {
 struct session {
     struct peer_identity peer; /* net: before the first frame is handed up. */
     bool ready;                /* dispatch: HELLO succeeded. Until then net allows HELLO only. */
+    bool keepalive;            /* dispatch: FEATURE_KEEPALIVE is in force (handlers/session.h). */
     uint8_t role;              /* dispatch: enum zr_role. */
     uint16_t credit;           /* dispatch: requests that may be in flight; net enforces it. */
     uint32_t frame_bytes_max;  /* dispatch: negotiated at HELLO; net cuts with it. */
@@ -78,7 +80,8 @@ typedef enum frame_verdict (*frame_fn)(void *context, const struct request *requ
 struct request_port {
     void *context;
     frame_fn on_frame;
-    /* A loop turn begins: completions are collected, none is run yet. Take posted replies. */
+    /* A loop turn begins: completions are booked, so that push_room is as of now, and no
+     * connection has run yet. Take posted replies, push. */
     void (*on_turn_begin)(void *context, uint64_t now_ns);
     /* The turn's frames are done; what it opened (a read snapshot) must not outlive it. */
     void (*on_turn_end)(void *context);
@@ -86,11 +89,22 @@ struct request_port {
     bool (*on_session_check)(void *context, struct session *session);
 };
 
+enum { PUSH_GONE = -1 };
+
 /* What net offers. */
 struct net_port {
     void *context;
     /* Append a whole frame to its connection; dropped when the connection is gone. Worker only. */
     void (*reply)(void *context, struct conn_ref conn, const uint8_t *frame, size_t bytes);
+    /*
+     * Bytes of push that the connection may be given now, down to what is left below its low-water
+     * mark; the last frame may go over it. 0: its peer has to read first, and a turn begins once it
+     * has. PUSH_GONE: it is no ready session any more and never will be again. Worker only.
+     */
+    int64_t (*push_room)(void *context, struct conn_ref conn);
+    /* Append a whole frame to a connection that has room: no request is answered by it, so neither
+     * credit nor the idle time change. Worker only. */
+    void (*push)(void *context, struct conn_ref conn, const uint8_t *frame, size_t bytes);
     /* Make the worker run a turn soon. Any thread; async-signal-safe. */
     void (*wake)(void *context);
 };

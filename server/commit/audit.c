@@ -9,6 +9,7 @@
 #include "server/commit/decisions.h"
 #include "server/domain/slot.h"
 
+#include <endian.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -62,6 +63,7 @@ struct audit {
     struct state *state;
     struct cascades *cascades; /* NULL: there are none to compare. */
     struct zr_audit_reply *reply;
+    uint64_t now_ms;
     int64_t wallets_cents;  /* Sum over wallets of MAIN + CREDIT. */
     int64_t accounts_cents; /* Sum over the network's own accounts. */
     int64_t held_cents;     /* Sum over wallets. */
@@ -161,10 +163,35 @@ audit_line(struct audit *audit, uint64_t number, const struct slot_row *slot)
         !cascades_get(audit->cascades, (uint32_t)(number >> 16), (uint16_t)number, &line)) {
         return;
     }
-    if (line.version != slot->version || line.open != slot->open ||
+    if (line.version != slot->version || line.title_state != slot->title_state ||
+        line.taken != slot->taken || line.full != slot->full ||
         line.claims_count != slot->claims_count ||
         memcmp(line.claims, slot->claims, slot->claims_count * sizeof slot->claims[0]) != 0) {
         violation(audit, "derived_slot", number);
+    }
+}
+
+/* What the slot says of its offer and its reservation must be what their rows say. */
+static void
+audit_slot_offer(struct audit *audit, uint64_t slot_number, const struct slot_row *slot)
+{
+    struct offer_row offer;
+    uint32_t head = 0;
+    const uint64_t place = state_waitlist_next(audit->state, (uint32_t)(slot_number >> 16),
+                                               (uint16_t)slot_number, 0, &head);
+
+    if ((slot->title_state == ZR_TITLE_STATE_OFFERED) != (slot->offer_id != 0)) {
+        violation(audit, "title_state", slot_number);
+    }
+    if (slot->offer_id != 0 &&
+        (!state_offer_get(audit->state, slot->offer_id, &offer) ||
+         offer.state != ZR_OFFER_PENDING || offer.claim_id != slot->offer_claim_id ||
+         offer.deadline_ms != slot->offer_deadline_ms)) {
+        violation(audit, "offer", slot->offer_id);
+    }
+    if ((place != 0) != (slot->waiting > 0) ||
+        (slot->reserved_contractor != 0 && slot->reserved_contractor != head)) {
+        violation(audit, "waitlist", slot_number);
     }
 }
 
@@ -187,9 +214,10 @@ audit_slot(void *context, struct store_value key, struct store_value row)
         }
         audit_slot_claim(audit, number, &slot.claims[i]);
     }
-    if (primaries > 1 || (primaries == 0 && slot.claims_count > 0 && !slot.open)) {
+    if (primaries > 1 || (primaries == 1) != (slot.title_state == ZR_TITLE_STATE_HELD)) {
         violation(audit, "I1_primary", number);
     }
+    audit_slot_offer(audit, number, &slot);
     audit_line(audit, number, &slot);
     audit->reply->slots++;
     return true;
@@ -217,6 +245,12 @@ audit_claim(void *context, struct store_value key, struct store_value row)
 }
 
 static bool
+leg_was_charged(const struct call_leg_row *leg)
+{
+    return leg->settlement == ZR_SETTLEMENT_CHARGED || leg->settlement == ZR_SETTLEMENT_CREDITED;
+}
+
+static bool
 audit_call(void *context, struct store_value key, struct store_value row)
 {
     struct audit *audit = context;
@@ -232,9 +266,15 @@ audit_call(void *context, struct store_value key, struct store_value row)
         charged += leg->settlement == ZR_SETTLEMENT_CHARGED;
         connected += leg->connected_ms != 0 && leg->ended_ms == 0;
         audit->holds_cents += leg->hold_cents;
+        audit->reply->holds += leg->hold_cents != 0;
         audit->reply->charged_cents += leg->amount_cents;
-        if (leg->settlement == ZR_SETTLEMENT_CHARGED && leg->amount_cents != leg->rate_cents) {
+        /* What is left of a charge, and what was given back, are the ticket's rate together. */
+        if (leg->amount_cents + leg->credited_cents !=
+            (leg_was_charged(leg) ? leg->rate_cents : 0)) {
             violation(audit, "I8_amount", zr_load_u64(key.bytes));
+        }
+        if (leg->credited_cents < 0 || leg->amount_cents < 0) {
+            violation(audit, "I12_credited", zr_load_u64(key.bytes));
         }
     }
     if (charged > 1 || connected > 1) {
@@ -246,26 +286,128 @@ audit_call(void *context, struct store_value key, struct store_value row)
     return true;
 }
 
+/* I13: what automatic top-ups may take in a month is what the contractor set. */
 static bool
-audit_decision(void *context, struct store_value key, struct store_value row)
+audit_autotopup(void *context, struct store_value key, struct store_value row)
 {
     struct audit *audit = context;
-    struct decision_row decision = {0};
+    struct autotopup_row topup;
+    uint64_t contractor;
+
+    CHECK(key.bytes_count == sizeof contractor);
+    CHECK(row.bytes_count == sizeof topup);
+    memcpy(&contractor, key.bytes, sizeof contractor);
+    memcpy(&topup, row.bytes, sizeof topup);
+    if (topup.monthly_max_cents != 0 && topup.month_cents > topup.monthly_max_cents) {
+        violation(audit, "I13_month", contractor);
+    }
+    if (topup.state == ZR_TOPUP_STATE_PENDING && topup.attempt_id >> 32 != contractor) {
+        violation(audit, "I13_attempt", contractor);
+    }
+    return true;
+}
+
+/* I14: what a reference credited, or took back, is there. */
+static bool
+audit_reference(void *context, struct store_value key, struct store_value row)
+{
+    struct audit *audit = context;
+    struct posting_row posting;
+    uint64_t transfer_id;
 
     (void)key;
+    CHECK(row.bytes_count == sizeof transfer_id);
+    memcpy(&transfer_id, row.bytes, sizeof transfer_id);
+    if (!state_posting_get(audit->state, transfer_id, &posting) ||
+        (posting.kind != ZR_TRANSFER_TOPUP && posting.kind != ZR_TRANSFER_TOPUP_REVERSAL)) {
+        violation(audit, "I14_reference", transfer_id);
+    }
+    return true;
+}
+
+static bool
+audit_timer(void *context, struct store_value key, struct store_value row)
+{
+    struct audit *audit = context;
+    uint64_t due_be;
+
+    (void)row;
+    memcpy(&due_be, key.bytes, sizeof due_be);
+    if (be64toh(due_be) <= audit->now_ms) {
+        audit->reply->timers_overdue++;
+        violation(audit, "timer_overdue", be64toh(due_be));
+    }
+    audit->reply->timers++;
+    return true;
+}
+
+static void
+audit_decision(struct audit *audit, struct store_value row)
+{
+    struct decision_row decision = {0};
+
     memcpy(&decision, row.bytes,
            row.bytes_count < sizeof decision ? row.bytes_count : sizeof decision);
     if ((decision.flags & DECISION_SKIPPED_PRIMARY) != 0) {
         audit->reply->decisions_skipped_primary++;
     }
     audit->reply->decisions++;
-    return true;
+}
+
+/* Their keys begin with the call_ref, and that with the time of its issue: a range is a part of
+ * the table. */
+static void
+audit_decisions(struct audit *audit, const struct zr_audit_request *request)
+{
+    const uint64_t to_ms = request->to_ms == 0 ? UINT64_MAX : request->to_ms;
+    const uint64_t from_be = htobe64(request->from_ms);
+    uint8_t key[sizeof(struct zr_id) + 2] = {0};
+    struct store_value found;
+    struct store_value row;
+    uint64_t time_be;
+
+    memcpy(key, &from_be, sizeof from_be);
+    while (store_seek(audit->state->view, TABLE_DECISION, (struct store_value){key, sizeof key},
+                      &found, &row) &&
+           found.bytes_count == sizeof key) {
+        memcpy(&time_be, found.bytes, sizeof time_be);
+        if (be64toh(time_be) >= to_ms) {
+            return;
+        }
+        audit_decision(audit, row);
+        memcpy(key, found.bytes, sizeof key);
+        /* The next key: one higher in the last byte, carried. */
+        for (int i = sizeof key - 1; i >= 0 && ++key[i] == 0; i--) {
+        }
+    }
+}
+
+static void
+audit_sums(struct audit *audit)
+{
+    struct zr_audit_reply *reply = audit->reply;
+
+    reply->postings_sum_cents = audit->accounts_cents + audit->wallets_cents;
+    if (reply->postings_sum_cents != 0) {
+        violation(audit, "I10_sum", 0);
+    }
+    if (audit->chained != reply->postings) {
+        violation(audit, "ledger_chains", audit->chained);
+    }
+    if (audit->held_cents != audit->holds_cents) {
+        violation(audit, "holds", (uint64_t)audit->held_cents);
+    }
+    if (audit->charged_cents != reply->charged_cents) {
+        violation(audit, "charges", (uint64_t)audit->charged_cents);
+    }
+    reply->balanced = reply->postings_sum_cents == 0 && reply->violations == 0;
 }
 
 void
-audit_run(struct state *state, struct cascades *cascades, struct zr_audit_reply *reply)
+audit_run(struct state *state, struct cascades *cascades, uint64_t now_ms,
+          const struct zr_audit_request *request, struct zr_audit_reply *reply)
 {
-    struct audit audit = {.state = state, .cascades = cascades, .reply = reply};
+    struct audit audit = {.state = state, .cascades = cascades, .reply = reply, .now_ms = now_ms};
 
     CHECK(tail_count(state->tail) == 0);
     *reply = (struct zr_audit_reply){.commit_seq = state->seq - 1};
@@ -274,20 +416,12 @@ audit_run(struct state *state, struct cascades *cascades, struct zr_audit_reply 
     store_scan(state->view, TABLE_SLOT, audit_slot, &audit);
     store_scan(state->view, TABLE_CLAIM, audit_claim, &audit);
     store_scan(state->view, TABLE_CALL, audit_call, &audit);
-    store_scan(state->view, TABLE_DECISION, audit_decision, &audit);
+    store_scan(state->view, TABLE_AUTOTOPUP, audit_autotopup, &audit);
+    store_scan(state->view, TABLE_PROVIDER_REF, audit_reference, &audit);
+    store_scan(state->view, TABLE_REVERSAL, audit_reference, &audit);
+    store_scan(state->view, TABLE_TIMER, audit_timer, &audit);
+    audit_decisions(&audit, request);
+    reply->events = store_count(state->view, TABLE_EVENT);
     reply->postings = store_count(state->view, TABLE_POSTING);
-    reply->postings_sum_cents = audit.accounts_cents + audit.wallets_cents;
-    if (reply->postings_sum_cents != 0) {
-        violation(&audit, "I10_sum", 0);
-    }
-    if (audit.chained != reply->postings) {
-        violation(&audit, "ledger_chains", audit.chained);
-    }
-    if (audit.held_cents != audit.holds_cents) {
-        violation(&audit, "holds", (uint64_t)audit.held_cents);
-    }
-    if (audit.charged_cents != reply->charged_cents) {
-        violation(&audit, "charges", (uint64_t)audit.charged_cents);
-    }
-    reply->balanced = reply->postings_sum_cents == 0 && reply->violations == 0;
+    audit_sums(&audit);
 }

@@ -15,10 +15,12 @@
 void audit_state_hash(struct state *state, struct mac *mac, struct zr_state_hash_reply *reply);
 
 /*
- * Judge I1-I8, I10, the ledger's chains and every row's checksum. `violations` counts what is
- * wrong; each is logged once. A checksum that fails also sticks to the view.
- * `cascades`, when it is there, must say the same as the slots' rows.
+ * Judge I1-I14, the ledger's chains, the timers and every row's checksum. `violations` counts
+ * what is wrong; each is logged once. A checksum that fails also sticks to the view.
+ * `cascades`, when it is there, must say the same as the slots' rows. Decisions are those of the
+ * request's range. `now_ms`: log time, by which timers are overdue.
  */
-void audit_run(struct state *state, struct cascades *cascades, struct zr_audit_reply *reply);
+void audit_run(struct state *state, struct cascades *cascades, uint64_t now_ms,
+               const struct zr_audit_request *request, struct zr_audit_reply *reply);
 
 #endif

@@ -16,8 +16,11 @@ enum { LINE_BYTES = 64, CLAIMS_TOO_MANY = 0xFF };
 struct line {
     alignas(LINE_BYTES) atomic_flag lock;
     uint8_t claims_count; /* Or CLAIMS_TOO_MANY. */
-    uint8_t open;
-    uint8_t reserved[5];
+    uint8_t title_state;  /* enum zr_title_state, 0 = VACANT. */
+    /* Read without the lock by cascades_look(). */
+    _Atomic uint8_t taken;
+    _Atomic uint8_t full;
+    uint8_t reserved[3];
     uint64_t version;
     struct slot_claim_row claims[CASCADE_LINE_CLAIMS];
 };
@@ -83,11 +86,24 @@ cascades_get(struct cascades *cascades, uint32_t zip, uint16_t category, struct 
         memset(slot, 0, offsetof(struct slot_row, claims));
         slot->version = line->version;
         slot->claims_count = line->claims_count;
-        slot->open = line->open;
+        /* A line that nobody has touched is a slot without a row. */
+        slot->title_state = line->title_state == 0 ? ZR_TITLE_STATE_VACANT : line->title_state;
+        slot->taken = atomic_load_explicit(&line->taken, memory_order_relaxed);
+        slot->full = atomic_load_explicit(&line->full, memory_order_relaxed);
         memcpy(slot->claims, line->claims, line->claims_count * sizeof line->claims[0]);
     }
     line_unlock(line);
     return whole;
+}
+
+void
+cascades_look(const struct cascades *cascades, uint32_t zip, uint16_t category, bool *taken,
+              bool *full)
+{
+    struct line *line = line_of(cascades, zip, category);
+
+    *taken = atomic_load_explicit(&line->taken, memory_order_relaxed) != 0;
+    *full = atomic_load_explicit(&line->full, memory_order_relaxed) != 0;
 }
 
 void
@@ -98,7 +114,9 @@ cascades_publish(struct cascades *cascades, uint32_t zip, uint16_t category,
     const bool fits = slot->claims_count <= CASCADE_LINE_CLAIMS;
 
     line->claims_count = fits ? (uint8_t)slot->claims_count : CLAIMS_TOO_MANY;
-    line->open = slot->open;
+    line->title_state = slot->title_state;
+    atomic_store_explicit(&line->taken, slot->taken, memory_order_relaxed);
+    atomic_store_explicit(&line->full, slot->full, memory_order_relaxed);
     line->version = slot->version;
     if (fits) {
         memcpy(line->claims, slot->claims, slot->claims_count * sizeof line->claims[0]);

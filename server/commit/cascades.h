@@ -29,6 +29,14 @@ void cascades_prefetch(const struct cascades *cascades, uint32_t zip, uint16_t c
 bool cascades_get(struct cascades *cascades, uint32_t zip, uint16_t category,
                   struct slot_row *slot);
 
+/*
+ * What the map shows of a slot (R42), also of one with more claims than a line holds. Takes no
+ * lock, so that looking at slots nobody has claimed does not make them take up memory: who has read
+ * a published number finds what was published before it. Any thread.
+ */
+void cascades_look(const struct cascades *cascades, uint32_t zip, uint16_t category, bool *taken,
+                   bool *full);
+
 /* Publish a slot as it is after the commit. Committer. */
 void cascades_publish(struct cascades *cascades, uint32_t zip, uint16_t category,
                       const struct slot_row *slot);

@@ -1,12 +1,13 @@
 /*
  * committer.h - the one thread that writes: group commit, and nothing acknowledged before it.
  *
- * It takes all jobs that wait (up to a batch), executes them in order against one transaction,
- * adds the decision records that are due, folds a slice of the tail, commits with LMDB's default
- * durability, publishes what changed into the hot array, and only then hands the replies to the
- * workers. A refused job never aborts its batch; a storage failure aborts all of it, and every
- * job in it is answered "not executed" (or, when the commit itself failed, "unknown", and the
- * server stops: after a failed sync nothing on this disk may be believed).
+ * It takes all jobs that wait (up to a batch), executes them in order against one transaction, and
+ * before each what time and the workers want done first (own.h); adds the decision records that are
+ * due, folds a slice of the tail, commits with LMDB's default durability, publishes what changed
+ * into the hot array, and only then hands the replies to the workers. A refused job never aborts
+ * its batch; a storage failure aborts all of it, and every job in it is answered "not executed"
+ * (or, when the commit itself failed, "unknown", and the server stops: after a failed sync nothing
+ * on this disk may be believed).
  */
 #ifndef ZR_COMMITTER_H
 #define ZR_COMMITTER_H
@@ -17,6 +18,7 @@
 #include "server/commit/decisions.h"
 #include "server/commit/hot.h"
 #include "server/commit/job.h"
+#include "server/commit/rings.h"
 #include "server/commit/units.h"
 #include "server/store/tail.h"
 
@@ -33,6 +35,7 @@ struct committer_options {
     uint32_t tail_rows_max; /* Unfolded rows. */
     uint32_t fold_slice;    /* Rows folded with each commit. */
     uint32_t decisions_max; /* Decision records waiting. */
+    uint32_t rings_max;     /* Ring facts waiting. */
     uint32_t units_max;     /* Connected calls. */
 };
 
@@ -44,6 +47,9 @@ struct committer_published {
     _Atomic uint64_t commits;
     _Atomic uint64_t commit_us_total;
     _Atomic uint64_t unfolded_rows;
+    _Atomic uint64_t events_seq;    /* Newest event: subscribers have something to read. */
+    _Atomic uint64_t timer_next_ms; /* When the next timer is due, 0 = none waits. */
+    _Atomic uint64_t ticks;         /* TICK commands since start. */
 };
 
 /* Rebuild memory from tables and journal; no thread yet. */
@@ -69,5 +75,6 @@ struct job *committer_take_done(struct committer *committer);
 
 struct committer_published *committer_published(struct committer *committer);
 struct decision_ring *committer_decisions(struct committer *committer);
+struct ring_facts *committer_rings(struct committer *committer);
 
 #endif

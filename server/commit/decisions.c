@@ -35,11 +35,22 @@ decision_record(struct decision_row *row, const struct cascade_decision *decisio
     row->flags |= cascade_skips_primary(decision) ? DECISION_SKIPPED_PRIMARY : 0;
     row->flags |= kept < decision->judged_count ? DECISION_JUDGED_CUT : 0;
     for (uint8_t i = 0; i < kept; i++) {
-        row->judged[i].contractor = decision->judged[i].contractor;
-        row->judged[i].reasons = decision->judged[i].reasons;
+        row->judged[i] = (struct decision_judged){
+            .contractor = decision->judged[i].contractor,
+            .reasons = decision->judged[i].reasons,
+            .rate_cents = decision->judged[i].rate_cents,
+            .rank = decision->judged[i].rank,
+        };
     }
     row->candidates_count = decision->candidates_count;
     memcpy(row->candidates, decision->candidates, sizeof row->candidates);
+}
+
+/* What was not judged is neither copied nor stored. */
+static size_t
+row_bytes(const struct decision_row *row)
+{
+    return offsetof(struct decision_row, judged) + row->judged_count * sizeof row->judged[0];
 }
 
 void
@@ -52,7 +63,7 @@ decision_push(struct decision_ring *ring, const struct decision_row *row)
         (void)atomic_fetch_add_explicit(&ring->lost, 1, memory_order_relaxed);
         return;
     }
-    ring->rows[pushed & ring->mask] = *row;
+    memcpy(&ring->rows[pushed & ring->mask], row, row_bytes(row));
     /* Release pairs with the acquire in decision_drain: the record is whole before it is there. */
     atomic_store_explicit(&ring->pushed, pushed + 1, memory_order_release);
 }
@@ -72,20 +83,18 @@ decision_put(struct store_view *view, const struct decision_row *row)
     memcpy(key, row->call_ref.bytes, sizeof row->call_ref);
     key[sizeof row->call_ref] = row->revision;
     key[sizeof row->call_ref + 1] = row->attempt;
-    store_put(
-        view, TABLE_DECISION, key, sizeof key,
-        (struct store_value){(const uint8_t *)row, offsetof(struct decision_row, judged) +
-                                                       row->judged_count * sizeof row->judged[0]});
+    store_put(view, TABLE_DECISION, key, sizeof key,
+              (struct store_value){(const uint8_t *)row, row_bytes(row)});
 }
 
 uint32_t
-decision_drain(const struct decision_ring *ring, struct store_view *view, uint32_t rows_max)
+decision_drain(const struct decision_ring *ring, struct store_view *view)
 {
     const uint32_t pushed = atomic_load_explicit(&ring->pushed, memory_order_acquire);
     const uint32_t taken = atomic_load_explicit(&ring->taken, memory_order_relaxed);
     uint32_t drained = 0;
 
-    while (taken + drained != pushed && drained < rows_max) {
+    while (taken + drained != pushed) {
         decision_put(view, &ring->rows[(taken + drained) & ring->mask]);
         drained++;
     }

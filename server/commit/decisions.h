@@ -14,11 +14,19 @@
 
 #include <stdatomic.h>
 
-enum { DECISION_JUDGED_MAX = 16 };
+enum { DECISION_JUDGED_MAX = SLOT_CLAIMS_MAX };
 
 enum decision_flag {
     DECISION_SKIPPED_PRIMARY = 1, /* An eligible primary was passed over: never (E23). */
     DECISION_JUDGED_CUT = 2,      /* More claims were judged than fit. */
+};
+
+struct decision_judged {
+    uint32_t contractor;
+    uint32_t reasons;
+    uint32_t rate_cents; /* Of the slot at its rank then. */
+    uint8_t rank;
+    uint8_t reserved[3];
 };
 
 struct decision_row {
@@ -38,13 +46,11 @@ struct decision_row {
     uint8_t judged_count;
     uint8_t candidates_count;
     uint8_t candidates[TICKET_CANDIDATES_MAX]; /* Indexes into judged. */
-    uint8_t reserved[7];
-    struct {
-        uint32_t contractor;
-        uint32_t reasons;
-    } judged[DECISION_JUDGED_MAX]; /* In rank order. */
+    uint8_t reserved[3];
+    uint32_t price_version;                             /* Of the category's record. */
+    struct decision_judged judged[DECISION_JUDGED_MAX]; /* In rank order. */
 };
-_Static_assert(sizeof(struct decision_row) == 88 + 8 * DECISION_JUDGED_MAX, "stored layout");
+_Static_assert(sizeof(struct decision_row) == 88 + 16 * DECISION_JUDGED_MAX, "stored layout");
 
 struct decision_ring {
     struct decision_row *rows;
@@ -62,10 +68,11 @@ void decision_record(struct decision_row *row, const struct cascade_decision *de
 /* Append a record; counts it as lost when the ring is full. Worker. */
 void decision_push(struct decision_ring *ring, const struct decision_row *row);
 
-/* Copy up to rows_max records, the oldest, into the open write transaction. Returns how many. They
- * stay in the ring until decision_forget(): a batch that fails loses none. Committer. */
-uint32_t decision_drain(const struct decision_ring *ring, struct store_view *view,
-                        uint32_t rows_max);
+/* Copy every record into the open write transaction: a CONNECT must not be durable before the
+ * record of its ROUTE, which was there before it (EXPLAIN is exact for it, domain.md M4). Returns
+ * how many. They stay in the ring until decision_forget(): a batch that fails loses none.
+ * Committer. */
+uint32_t decision_drain(const struct decision_ring *ring, struct store_view *view);
 
 /* The batch is durable: its records leave the ring. */
 void decision_forget(struct decision_ring *ring, uint32_t rows_count);

@@ -5,6 +5,7 @@
 
 #include "protocol/check.h"
 #include "server/commit/audit.h"
+#include "server/commit/explain.h"
 
 #include <endian.h>
 #include <string.h>
@@ -208,6 +209,23 @@ execute_trim_keys(struct executor *executor, uint64_t now_ms, uint32_t rows_max)
     return trimmed;
 }
 
+uint32_t
+execute_trim_events(struct executor *executor, uint64_t now_ms, uint32_t rows_max)
+{
+    struct state *state = &executor->state;
+    uint64_t event_seq = state_event_oldest(state);
+    uint32_t trimmed = 0;
+    struct event_row row;
+
+    while (event_seq != 0 && trimmed < rows_max && state_event_get(state, event_seq, &row) &&
+           row.time_ms + EVENTS_HORIZON_MS < now_ms) {
+        store_del(state->view, TABLE_EVENT, &event_seq, sizeof event_seq);
+        event_seq++;
+        trimmed++;
+    }
+    return trimmed;
+}
+
 /* ---- the command ----------------------------------------------------------------------------- */
 
 /* The one operation that moves the world under the log; it is not a rule of the domain. */
@@ -223,9 +241,10 @@ clock_advance(struct executor *executor, const struct command *command,
     if (executor->clock != NULL) {
         clock_advance_ms(executor->clock, request->advance_ms);
     }
+    /* The clock moves, the log does not: timers in between fire at their own due times. What is
+     * told here survives a restart, because the commit keeps the clock too (store_head.alive_ms).
+     */
     reply->now_ms = command->time_ms + request->advance_ms;
-    /* A restart goes on from here: what was told must not run back. */
-    executor->head.log_ms = reply->now_ms;
     reply->commit_seq = command->seq;
     return ZR_STATUS_OK;
 }
@@ -259,8 +278,13 @@ command_run(struct executor *executor, const struct command *command, struct eff
         return ZR_STATUS_OK;
     }
     if (command->op == ZR_OP_AUDIT) {
-        audit_run(&executor->state, executor->cascades, &reply->audit_reply);
+        audit_run(&executor->state, executor->cascades, command->time_ms, &request->audit_request,
+                  &reply->audit_reply);
         return ZR_STATUS_OK;
+    }
+    if (command->op == ZR_OP_EXPLAIN) {
+        return explain_run(&executor->state, command, &request->explain_request,
+                           &reply->explain_reply, effects);
     }
     if (command->op == ZR_OP_CONTRACTOR_PUT && !contractor_fits(executor)) {
         return ZR_STATUS_STORAGE_FULL;
@@ -271,14 +295,18 @@ command_run(struct executor *executor, const struct command *command, struct eff
 static struct command
 command_of(const struct job *job, uint64_t seq, uint64_t now_ms)
 {
-    return (struct command){
+    struct command command = {
         .seq = seq,
         .time_ms = now_ms,
         .tenant = job->tenant,
         .contractor = job->contractor,
         .role = job->role,
+        .keepalive = job->keepalive,
         .op = job->header.op,
     };
+
+    memcpy(command.principal, job->principal, sizeof command.principal);
+    return command;
 }
 
 static void
@@ -293,6 +321,7 @@ job_journal(struct executor *executor, const struct job *job, uint64_t now_ms)
         .status = job->status,
         .frame_bytes = (uint16_t)job->header.size,
         .role = job->role,
+        .flags = job->keepalive ? JOURNAL_KEEPALIVE : 0,
     };
 
     memcpy(head.principal, job->principal, sizeof head.principal);
@@ -366,6 +395,7 @@ execute_replay(struct executor *executor, const struct journal_entry *entry, uin
         .tenant = entry->head.tenant,
         .contractor = entry->head.contractor,
         .role = entry->head.role,
+        .keepalive = (entry->head.flags & JOURNAL_KEEPALIVE) != 0,
         .deadline_us = UINT64_MAX,
     };
     CHECK(entry->head.frame_bytes <= sizeof job.frame);

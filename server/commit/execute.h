@@ -28,6 +28,9 @@ struct executor {
 /* Idempotency keys live this long (protocol.md "Idempotency"). */
 #define IDEMPOTENCY_HORIZON_MS (UINT64_C(72) * 3600 * 1000)
 
+/* Events can be read again for this long: the longest dispute window, and a margin. */
+#define EVENTS_HORIZON_MS (UINT64_C(35) * 24 * 3600 * 1000)
+
 /* Execute one job at log time `now_ms`: fills job->status and the encoded reply. */
 void execute_job(struct executor *executor, struct job *job, uint64_t now_ms,
                  struct effects *effects);
@@ -40,5 +43,8 @@ void execute_refuse(struct job *job, uint16_t status, uint16_t detail);
 
 /* Delete up to `rows_max` keys that are older than the horizon. Returns how many. */
 uint32_t execute_trim_keys(struct executor *executor, uint64_t now_ms, uint32_t rows_max);
+
+/* The same for events. They are no part of the state's hash, so it need not stand in the log. */
+uint32_t execute_trim_events(struct executor *executor, uint64_t now_ms, uint32_t rows_max);
 
 #endif

@@ -9,25 +9,39 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-enum { HOT_ENTRY_BYTES = 64 };
+enum { HOT_LINE_BYTES = 64 };
 
+enum hot_flag {
+    HOT_PAUSED = 1,
+    HOT_DEST_DOWN = 2,
+    HOT_NO_DUPLICATES = 4,
+    HOT_RING_COUNTS = 8,
+};
+
+/* Two cache lines; the second is looked at only when `profile` says that there is one. */
 struct hot_entry {
-    alignas(HOT_ENTRY_BYTES) atomic_flag lock;
+    alignas(HOT_LINE_BYTES) atomic_flag lock;
     uint8_t status;
-    bool paused;
+    uint8_t flags; /* enum hot_flag */
+    uint8_t modes;
     uint16_t max_concurrency;
     uint16_t units;
     uint16_t leases;
+    uint16_t rings;  /* That count, and are not in the usage row yet. */
+    uint8_t profile; /* enum contractor_profile bits. */
     uint64_t licence_expires_ms;
     uint64_t phone;
     int64_t available_cents;
     int64_t leased_cents;
     int64_t rate_max_cents;
+    alignas(HOT_LINE_BYTES) struct eligibility_digest digest;
+    uint64_t last_ring_ms;
 };
-_Static_assert(sizeof(struct hot_entry) == HOT_ENTRY_BYTES, "one cache line");
+_Static_assert(sizeof(struct hot_entry) == 2 * HOT_LINE_BYTES, "two cache lines");
 
 struct hot {
     struct hot_entry *entries;
+    struct eligibility_profile *profiles; /* By the same number; under the entry's lock. */
     uint32_t contractors_max;
     _Atomic uint64_t leases_count; /* For statistics: relaxed. */
 };
@@ -39,7 +53,9 @@ hot_open(struct arena *arena, uint32_t contractors_max)
 
     CHECK(contractors_max > 0);
     hot->entries = arena_take(arena, (size_t)contractors_max * sizeof *hot->entries,
-                              "hot: one line per contractor (contractors_max)");
+                              "hot: two lines per contractor (contractors_max)");
+    hot->profiles = arena_take(arena, (size_t)contractors_max * sizeof *hot->profiles,
+                               "hot: profiles, touched for those who have one");
     hot->contractors_max = contractors_max;
     /* As in cascades.c. */
     (void)madvise(hot->entries, (size_t)contractors_max * sizeof *hot->entries, MADV_HUGEPAGE);
@@ -90,8 +106,40 @@ entry_read(const struct hot_entry *entry, struct eligibility_contractor *known)
         .leases = entry->leases,
         .max_concurrency = entry->max_concurrency,
         .status = entry->status,
-        .paused = entry->paused,
+        .modes = entry->modes,
+        .paused = (entry->flags & HOT_PAUSED) != 0,
+        .dest_down = (entry->flags & HOT_DEST_DOWN) != 0,
+        .no_duplicates = (entry->flags & HOT_NO_DUPLICATES) != 0,
     };
+}
+
+/* What the profile has against the call; its digest is made anew when it holds no longer. */
+static uint32_t
+entry_judge_profile(struct hot_entry *entry, const struct eligibility_profile *profile,
+                    const struct eligibility_call *call)
+{
+    const struct eligibility_load load = {
+        .last_ring_ms = entry->last_ring_ms,
+        .leased_cents = entry->leased_cents,
+        .leases = entry->leases,
+        .rings = entry->rings,
+    };
+
+    if (call->now_ms >= entry->digest.until_ms) {
+        eligibility_digest_make(&entry->digest, profile, call->now_ms);
+    }
+    return eligibility_judge_profile(&entry->digest, profile, &load, call);
+}
+
+static void
+entry_read_for(struct hot *hot, struct hot_entry *entry, const struct eligibility_call *call,
+               struct eligibility_contractor *known)
+{
+    entry_read(entry, known);
+    if (entry->profile != 0) {
+        known->profile_reasons =
+            entry_judge_profile(entry, &hot->profiles[entry - hot->entries], call);
+    }
 }
 
 void
@@ -103,25 +151,74 @@ hot_look(struct hot *hot, uint32_t contractor, struct eligibility_contractor *kn
     entry_unlock(entry);
 }
 
-bool
+void
+hot_prefetch(const struct hot *hot, const struct slot_row *slot)
+{
+    for (uint16_t i = 0; i < slot->claims_count; i++) {
+        const struct hot_entry *entry = &hot->entries[slot->claims[i].contractor];
+
+        CHECK(slot->claims[i].contractor < hot->contractors_max);
+        __builtin_prefetch(entry, 1);
+        __builtin_prefetch(&entry->digest, 0);
+    }
+}
+
+void
+hot_look_for(struct hot *hot, uint32_t contractor, const struct eligibility_call *call,
+             struct eligibility_contractor *known)
+{
+    struct hot_entry *entry = entry_lock(hot, contractor);
+
+    entry_read_for(hot, entry, call, known);
+    entry_unlock(entry);
+}
+
+enum hot_lease
 hot_lease_take(struct hot *hot, uint32_t contractor, const struct eligibility_call *call,
                uint32_t *reasons)
 {
     struct hot_entry *entry = entry_lock(hot, contractor);
+    enum hot_lease lease = HOT_LEASE_REFUSED;
     struct eligibility_contractor known;
 
-    entry_read(entry, &known);
+    entry_read_for(hot, entry, call, &known);
     *reasons = eligibility_judge(&known, call);
     if (*reasons == 0) {
         CHECK(entry->leases < UINT16_MAX);
         entry->leases++;
         entry->leased_cents += call->rate_cents;
+        lease = HOT_LEASE_TAKEN;
+        if ((entry->flags & HOT_RING_COUNTS) != 0 && entry->rings < UINT16_MAX) {
+            entry->rings++;
+            entry->last_ring_ms = call->now_ms;
+            lease = HOT_LEASE_COUNTED;
+        }
     }
     entry_unlock(entry);
-    if (*reasons == 0) {
+    if (lease != HOT_LEASE_REFUSED) {
         (void)atomic_fetch_add_explicit(&hot->leases_count, 1, memory_order_relaxed);
     }
-    return *reasons == 0;
+    return lease;
+}
+
+void
+hot_ring_lose(struct hot *hot, uint32_t contractor)
+{
+    struct hot_entry *entry = entry_lock(hot, contractor);
+
+    CHECK(entry->rings > 0);
+    entry->rings--;
+    entry_unlock(entry);
+}
+
+bool
+hot_ring_counts(struct hot *hot, uint32_t contractor)
+{
+    struct hot_entry *entry = entry_lock(hot, contractor);
+    const bool counts = (entry->flags & HOT_RING_COUNTS) != 0;
+
+    entry_unlock(entry);
+    return counts;
 }
 
 static void
@@ -143,19 +240,82 @@ hot_lease_give(struct hot *hot, uint32_t contractor, int64_t rate_cents)
     entry_unlock(entry);
 }
 
+/* The first own destination that is in order, 0 = none is (R50). */
+static uint64_t
+phone_of(const struct contractor_row *contractor)
+{
+    for (uint8_t i = 0; i < contractor->phones_count; i++) {
+        if ((contractor->phones_down & 1u << i) == 0) {
+            return contractor->phones[i];
+        }
+    }
+    return 0;
+}
+
 void
 hot_rows_of(struct eligibility_contractor *rows, const struct contractor_row *contractor,
             const struct wallet_row *wallet)
 {
     *rows = (struct eligibility_contractor){
         .licence_expires_ms = contractor->licence_expires_ms,
-        .phone = contractor->phones_count > 0 ? contractor->phones[0] : 0,
+        .phone = phone_of(contractor),
         .available_cents = wallet->main_cents + wallet->credit_cents - wallet->held_cents,
         .rate_max_cents = wallet->rate_max_cents,
         .max_concurrency = contractor->max_concurrency,
         .status = contractor->status,
+        .modes = contractor->modes,
         .paused = contractor->paused != 0,
     };
+    rows->dest_down = rows->phone == 0 && contractor->phones_count > 0;
+}
+
+/* Is a ring of this contractor anything but a memory? */
+static bool
+ring_counts(const struct eligibility_profile *profile, uint8_t modes)
+{
+    bool capped = (profile->bits & PROFILE_CAPS) != 0 && profile->caps.spacing_s > 0;
+
+    for (unsigned window = 0; window < CAP_WINDOWS; window++) {
+        capped = capped || ((profile->bits & PROFILE_CAPS) != 0 &&
+                            profile->caps.limits[window][ZR_CAP_MEASURE_CALLS - 1] >= 0);
+    }
+    return capped || (modes & MODE_APP) != 0;
+}
+
+static void
+entry_set_rows(struct hot_entry *entry, const struct eligibility_contractor *rows)
+{
+    entry->licence_expires_ms = rows->licence_expires_ms;
+    entry->phone = rows->phone;
+    entry->available_cents = rows->available_cents;
+    entry->rate_max_cents = rows->rate_max_cents;
+    entry->max_concurrency = rows->max_concurrency;
+    entry->status = rows->status;
+    entry->modes = rows->modes;
+    entry->flags = (uint8_t)(entry->flags & ~(HOT_PAUSED | HOT_DEST_DOWN));
+    entry->flags |= rows->paused ? HOT_PAUSED : 0;
+    entry->flags |= rows->dest_down ? HOT_DEST_DOWN : 0;
+}
+
+static void
+entry_set_profile(struct hot_entry *entry, struct eligibility_profile *profile,
+                  const struct eligibility_profile *rows)
+{
+    const bool ring = ring_counts(rows, entry->modes);
+    const bool no_duplicates =
+        (rows->bits & PROFILE_FILTERS) != 0 && rows->filters.no_duplicates != 0;
+
+    entry->profile = rows->bits;
+    entry->flags = (uint8_t)(entry->flags & ~(HOT_NO_DUPLICATES | HOT_RING_COUNTS));
+    entry->flags |= no_duplicates ? HOT_NO_DUPLICATES : 0;
+    entry->flags |= ring ? HOT_RING_COUNTS : 0;
+    if (rows->bits != 0) {
+        *profile = *rows;
+        entry->digest.until_ms = 0; /* To be made anew. */
+        if (rows->usage.last_ring_ms > entry->last_ring_ms) {
+            entry->last_ring_ms = rows->usage.last_ring_ms;
+        }
+    }
 }
 
 void
@@ -164,17 +324,16 @@ hot_publish(struct hot *hot, const struct hot_change *change)
     struct hot_entry *entry = entry_lock(hot, change->contractor);
 
     if (change->with_rows) {
-        entry->licence_expires_ms = change->rows.licence_expires_ms;
-        entry->phone = change->rows.phone;
-        entry->available_cents = change->rows.available_cents;
-        entry->rate_max_cents = change->rows.rate_max_cents;
-        entry->max_concurrency = change->rows.max_concurrency;
-        entry->status = change->rows.status;
-        entry->paused = change->rows.paused;
+        entry_set_rows(entry, &change->rows);
+    }
+    if (change->with_profile) {
+        entry_set_profile(entry, &hot->profiles[change->contractor], &change->profile);
     }
     CHECK(entry->units + change->units >= 0);
     CHECK(entry->units + change->units <= UINT16_MAX);
+    CHECK(entry->rings >= change->rings);
     entry->units = (uint16_t)(entry->units + change->units);
+    entry->rings = (uint16_t)(entry->rings - change->rings);
     entry_lease_give(hot, entry, change->leases, change->lease_cents);
     entry_unlock(entry);
 }

@@ -1,5 +1,6 @@
 /*
- * hot.h - what a decision needs to know of a contractor, in one cache line of memory.
+ * hot.h - what a decision needs to know of a contractor, in one cache line of memory; two for
+ * those who have hours, caps or filters.
  *
  * A dense array indexed by the contractor's number. Two kinds of fields, two writers:
  *
@@ -26,15 +27,37 @@ struct hot *hot_open(struct arena *arena, uint32_t contractors_max);
 /* Contractor numbers are below this. */
 uint32_t hot_contractors_max(const struct hot *hot);
 
-/* Read one contractor; unknown ones read as not approved. Any thread. */
+/* Read one contractor; unknown ones read as not approved. Its profile is not judged. Any thread. */
 void hot_look(struct hot *hot, uint32_t contractor, struct eligibility_contractor *known);
+
+/* Start to fetch what a decision will read of those who hold the slot: together, not one after
+ * another. */
+void hot_prefetch(const struct hot *hot, const struct slot_row *slot);
+
+/* The same for a decision: profile_reasons says what its profile has against this call. */
+void hot_look_for(struct hot *hot, uint32_t contractor, const struct eligibility_call *call,
+                  struct eligibility_contractor *known);
+
+enum hot_lease {
+    HOT_LEASE_REFUSED = 0,
+    HOT_LEASE_TAKEN = 1,
+    HOT_LEASE_COUNTED = 2, /* Taken, and the ring counts: the caller tells the log (rings.h). */
+};
 
 /*
  * Take a lease of `rate_cents` if `call` judged again under the lock still finds it eligible.
- * Otherwise false, with the reasons found. Workers.
+ * Otherwise REFUSED, with the reasons found. Rings count where they are capped, spaced or shown
+ * in an app; such a ring is counted here at once and leaves this count when RINGS has put it
+ * into the usage row (E26). Workers.
  */
-bool hot_lease_take(struct hot *hot, uint32_t contractor, const struct eligibility_call *call,
-                    uint32_t *reasons);
+enum hot_lease hot_lease_take(struct hot *hot, uint32_t contractor,
+                              const struct eligibility_call *call, uint32_t *reasons);
+
+/* The log will never hear of a ring that was counted: its queue was full. Workers. */
+void hot_ring_lose(struct hot *hot, uint32_t contractor);
+
+/* Do this contractor's rings count? Then the log hears of its misses too. Workers. */
+bool hot_ring_counts(struct hot *hot, uint32_t contractor);
 
 /* Give a lease back. Workers. */
 void hot_lease_give(struct hot *hot, uint32_t contractor, int64_t rate_cents);
@@ -46,10 +69,13 @@ uint64_t hot_leases_count(const struct hot *hot);
 struct hot_change {
     uint32_t contractor;
     bool with_rows;      /* Rows below are set. */
+    bool with_profile;   /* So is the profile; without any, its bits are 0. */
     int32_t units;       /* Units opened - closed. */
     uint32_t leases;     /* Leases that end with it. */
-    int64_t lease_cents; /* Their sum. */
+    uint32_t rings;      /* Rings that its usage row counts from now on. */
+    int64_t lease_cents; /* Sum of the leases. */
     struct eligibility_contractor rows;
+    struct eligibility_profile profile;
 };
 
 /* The published fields of a contractor's rows. */

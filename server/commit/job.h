@@ -21,10 +21,12 @@ struct job {
     uint32_t tenant;
     uint32_t contractor; /* Of a CONTRACTOR principal. */
     uint8_t role;
+    bool keepalive;            /* Its session negotiated KEEPALIVE (M3 "unit_ttl"). */
     uint8_t principal[8];      /* First bytes of the principal's key hash: who (R68). */
     uint32_t lease_contractor; /* A lease that ends with this job, 0 = none (M3). */
     int64_t lease_cents;
-    struct zr_id call_id; /* Of CONNECT, QUALIFY and END: which remembered call hears of it. */
+    struct zr_id call_id; /* Which remembered call hears of it; of a DECLINE its call_ref. */
+    bool stale_step;      /* A CONNECT in list mode of one who would not be offered now (E66a). */
     struct job *next_free;
 
     /* The answer. */

@@ -23,12 +23,18 @@ struct journal_head {
     uint16_t frame_bytes;
     uint16_t images_bytes;
     uint8_t role;
-    uint8_t reserved;
+    uint8_t flags; /* JOURNAL_* */
     uint8_t principal[8];
 };
 _Static_assert(sizeof(struct journal_head) == 72, "stored layout");
 
-enum { JOURNAL_ROW_BYTES_MAX = 32000 };
+/* KEEPALIVE: its session had negotiated it, which a CONNECT's rule asks for. */
+enum { JOURNAL_KEEPALIVE = 1, JOURNAL_ROW_BYTES_MAX = 36000 };
+/* The largest request, and every image that a command may leave behind it. */
+_Static_assert(JOURNAL_ROW_BYTES_MAX >=
+                   sizeof(struct journal_head) + ZR_FRAME_BYTES_LIMIT +
+                       STATE_IMAGES_MAX * (3 + TAIL_KEY_BYTES_MAX + TAIL_ROW_BYTES_MAX),
+               "a row holds any command");
 
 /* One row, taken apart; borrows the map's bytes. */
 struct journal_entry {

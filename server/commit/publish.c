@@ -8,6 +8,7 @@
 enum {
     CHANGES_MAX = 4096, /* Contractors that one batch may touch. */
     SLOTS_MAX = 4096,   /* Slots that it may change. */
+    RINGS_MAX = 32,     /* Contractors in one RINGS command. */
 };
 
 struct slot_change {
@@ -15,7 +16,7 @@ struct slot_change {
     struct slot_row row; /* As it is after the commit. */
 };
 
-/* A unit that a job opened or closed: true once the batch is durable, and not before. */
+/* A unit that a command opened, saw or closed: true once the batch is durable, and not before. */
 struct unit_change {
     struct effects effects;
     uint64_t now_ms;
@@ -28,7 +29,7 @@ struct publish {
     uint32_t *change_index; /* By contractor: index + 1 in changes, of this batch only. */
     struct slot_change *slots;
     uint32_t slots_count;
-    struct unit_change *units; /* At most one for each job of the batch, in order. */
+    struct unit_change *units; /* At most one for each command of the batch, in order. */
     uint32_t units_count;
     struct job **leases; /* Jobs of the batch that brought a lease along. */
     uint32_t leases_count;
@@ -48,7 +49,7 @@ publish_open(const struct publish_options *options)
                    "publish: contractors of a batch, by number");
     publish->slots =
         arena_take(arena, SLOTS_MAX * sizeof *publish->slots, "publish: slots of a batch");
-    publish->units = arena_take(arena, options->jobs_max * sizeof *publish->units,
+    publish->units = arena_take(arena, options->commands_max * sizeof *publish->units,
                                 "publish: units that a batch opens and closes");
     publish->leases = arena_take(arena, options->jobs_max * sizeof(struct job *),
                                  "publish: jobs of a batch that bring a lease");
@@ -58,10 +59,10 @@ publish_open(const struct publish_options *options)
 bool
 publish_has_room(const struct publish *publish)
 {
-    /* A unit's and a lease's contractor come on top of those that the rules touch. */
-    return publish->changes_count + STATE_CONTRACTORS_MAX + 2 < CHANGES_MAX &&
+    /* Those of a unit, a lease and the rings come on top of those that the rules touch. */
+    return publish->changes_count + STATE_CONTRACTORS_MAX + 2 + RINGS_MAX < CHANGES_MAX &&
            publish->slots_count + STATE_SLOTS_MAX < SLOTS_MAX &&
-           publish->units_count < publish->options.jobs_max;
+           publish->units_count < publish->options.commands_max;
 }
 
 static struct hot_change *
@@ -115,10 +116,21 @@ publish_note(struct publish *publish, const struct state *state, struct job *job
         (void)change_of(publish, job->lease_contractor); /* Room for it, before the commit. */
         publish->leases[publish->leases_count++] = job;
     }
-    if (effects->unit_opened || effects->unit_closed) {
-        CHECK(publish->units_count < publish->options.jobs_max);
+    if (effects->unit_opened || effects->unit_closed || effects->unit_seen) {
+        CHECK(publish->units_count < publish->options.commands_max);
         (void)change_of(publish, effects->unit_contractor);
         publish->units[publish->units_count++] = (struct unit_change){*effects, now_ms};
+    }
+}
+
+void
+publish_note_rings(struct publish *publish, const struct zr_rings_request *request)
+{
+    _Static_assert(sizeof request->rings / sizeof request->rings[0] == RINGS_MAX, "has room");
+    for (uint16_t i = 0; i < request->rings_count; i++) {
+        if (request->rings[i].outcome == 0) {
+            change_of(publish, request->rings[i].contractor)->rings++;
+        }
     }
 }
 
@@ -134,6 +146,9 @@ publish_read_rows(struct publish *publish, struct state *state)
         if (change->with_rows && state_contractor_get(state, change->contractor, &contractor)) {
             state_wallet_get(state, change->contractor, &wallet);
             hot_rows_of(&change->rows, &contractor, &wallet);
+            change->with_profile = true;
+            profile_read(&change->profile, &publish->options.profiles, state, change->contractor,
+                         &contractor);
         } else {
             change->with_rows = false;
         }
@@ -150,6 +165,8 @@ publish_forget(struct publish *publish)
 {
     for (uint32_t i = 0; i < publish->changes_count; i++) {
         publish->changes[i].with_rows = false;
+        publish->changes[i].with_profile = false;
+        publish->changes[i].rings = 0;
     }
     publish->slots_count = 0;
     publish->units_count = 0;
@@ -162,10 +179,14 @@ publish_units(struct publish *publish)
         const struct unit_change *unit = &publish->units[i];
         const struct zr_id *call_ref = &unit->effects.call_ref;
         const uint32_t contractor = unit->effects.unit_contractor;
+        const enum unit_ttl ttl = unit->effects.unit_keepalive ? UNIT_TTL_SHORT : UNIT_TTL_LONG;
 
         if (unit->effects.unit_opened &&
-            units_add(publish->options.units, call_ref, contractor, unit->now_ms + UNIT_TTL_MS)) {
+            units_add(publish->options.units, call_ref, contractor, ttl, unit->now_ms)) {
             change_of(publish, contractor)->units++;
+        }
+        if (unit->effects.unit_seen) {
+            units_seen(publish->options.units, call_ref, contractor, unit->now_ms);
         }
         if (unit->effects.unit_closed &&
             units_remove(publish->options.units, call_ref, contractor)) {

@@ -13,6 +13,7 @@
 #include "server/commit/cascades.h"
 #include "server/commit/hot.h"
 #include "server/commit/job.h"
+#include "server/commit/profiles.h"
 #include "server/commit/units.h"
 #include "server/store/state.h"
 
@@ -23,7 +24,9 @@ struct publish_options {
     struct hot *hot;
     struct cascades *cascades;
     struct units *units;
-    uint32_t jobs_max; /* Of one batch. */
+    struct profile_reader profiles;
+    uint32_t jobs_max;     /* Clients' commands of one batch ... */
+    uint32_t commands_max; /* ... and with the committer's own. */
 };
 
 struct publish *publish_open(const struct publish_options *options);
@@ -35,6 +38,9 @@ bool publish_has_room(const struct publish *publish);
  * until publish_now(). */
 void publish_note(struct publish *publish, const struct state *state, struct job *job,
                   const struct effects *effects, uint64_t now_ms);
+
+/* The job was a RINGS command: its rings stand in the usage rows from now on. */
+void publish_note_rings(struct publish *publish, const struct zr_rings_request *request);
 
 /* Read the noted rows as they are now: last thing before the commit. */
 void publish_read_rows(struct publish *publish, struct state *state);

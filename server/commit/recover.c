@@ -6,6 +6,8 @@
 #include "protocol/check.h"
 #include "server/base/log.h"
 #include "server/commit/audit.h"
+#include "server/commit/profiles.h"
+#include "server/domain/policy.h"
 
 #include <endian.h>
 #include <stdlib.h>
@@ -102,7 +104,8 @@ journal_judge(const struct recover *recover)
 struct filling {
     const struct recover *recover;
     uint64_t now_ms;
-    bool too_small; /* contractors_max is below what the database has. */
+    uint32_t max_call_s; /* The longest of all policies. */
+    bool too_small;      /* contractors_max is below what the database has. */
 };
 
 static bool
@@ -110,7 +113,10 @@ fill_contractor(void *context, struct store_value key, struct store_value row)
 {
     struct filling *filling = context;
     struct hot *hot = filling->recover->hot;
-    struct hot_change change = {.with_rows = true};
+    struct executor *executor = filling->recover->executor;
+    const struct profile_reader reader = {executor->mac,
+                                          store_identity(filling->recover->store)->caller_key};
+    struct hot_change change = {.with_rows = true, .with_profile = true};
     struct contractor_row contractor;
     struct wallet_row wallet;
     uint64_t number;
@@ -125,8 +131,9 @@ fill_contractor(void *context, struct store_value key, struct store_value row)
         return false;
     }
     change.contractor = (uint32_t)number;
-    state_wallet_get(&filling->recover->executor->state, change.contractor, &wallet);
+    state_wallet_get(&executor->state, change.contractor, &wallet);
     hot_rows_of(&change.rows, &contractor, &wallet);
+    profile_read(&change.profile, &reader, &executor->state, change.contractor, &contractor);
     hot_publish(hot, &change);
     return true;
 }
@@ -151,24 +158,43 @@ fill_call_units(const struct filling *filling, const struct zr_id *call_ref,
 {
     for (int i = 0; i < call->legs_count; i++) {
         const struct call_leg_row *leg = &call->legs[i];
-        const uint64_t expires_ms = leg->connected_ms + UNIT_TTL_MS;
+        const enum unit_ttl ttl =
+            (leg->flags & LEG_KEEPALIVE) != 0 ? UNIT_TTL_SHORT : UNIT_TTL_LONG;
 
-        if (leg->connected_ms == 0 || leg->ended_ms != 0 || expires_ms <= filling->now_ms) {
+        if (leg->connected_ms == 0 || leg->ended_ms != 0 ||
+            units_expiry_ms(ttl, leg->seen_ms) <= filling->now_ms) {
             continue;
         }
-        if (units_add(filling->recover->units, call_ref, leg->contractor, expires_ms)) {
+        if (units_add(filling->recover->units, call_ref, leg->contractor, ttl, leg->seen_ms)) {
             hot_publish(filling->recover->hot,
                         &(struct hot_change){.contractor = leg->contractor, .units = 1});
         }
     }
 }
 
-/* Calls stand in the order of their issue, so only the newest part of the table is walked. */
+/* A call that no END closes is swept after max_call, whatever signs of life it gives. */
+static bool
+fill_call_max(void *context, struct store_value key, struct store_value row)
+{
+    struct filling *filling = context;
+    struct policy_row policy;
+
+    (void)key;
+    CHECK(row.bytes_count == sizeof policy);
+    memcpy(&policy, row.bytes, sizeof policy);
+    if (policy.max_call_s > filling->max_call_s) {
+        filling->max_call_s = policy.max_call_s;
+    }
+    return true;
+}
+
+/* Calls stand in the order of their issue, so only the newest part of the table is walked: as far
+ * back as a leg that gives signs of life may have been connected. */
 static void
 fill_units(const struct filling *filling)
 {
     const struct recover *recover = filling->recover;
-    const uint64_t window_ms = UNIT_TTL_MS + CONNECT_AFTER_ROUTE_MS;
+    const uint64_t window_ms = (uint64_t)filling->max_call_s * 1000 + CONNECT_AFTER_ROUTE_MS;
     const uint64_t from_ms = filling->now_ms > window_ms ? filling->now_ms - window_ms : 0;
     const uint64_t from_be = htobe64(from_ms);
     struct zr_id call_ref = {{0}};
@@ -194,7 +220,7 @@ enum status
 recover_memory(const struct recover *recover)
 {
     struct executor *executor = recover->executor;
-    struct filling filling = {.recover = recover};
+    struct filling filling = {.recover = recover, .max_call_s = policy_default.max_call_s};
     enum status status = store_write_begin(recover->store, recover->view);
 
     if (status != STATUS_OK) {
@@ -203,7 +229,9 @@ recover_memory(const struct recover *recover)
     executor->head = *store_head(recover->store);
     executor->head.boots++;
     memcpy(executor->state.counters, executor->head.counters, sizeof executor->state.counters);
-    filling.now_ms = executor->head.log_ms;
+    /* Where the clock goes on: what was told survives a restart, even where no timer fired. */
+    filling.now_ms = executor->head.log_ms > executor->head.alive_ms ? executor->head.log_ms
+                                                                     : executor->head.alive_ms;
     status = journal_judge(recover);
     if (status == STATUS_OK) {
         status = tail_rebuild(recover);
@@ -211,7 +239,9 @@ recover_memory(const struct recover *recover)
     if (status == STATUS_OK) {
         store_scan(recover->view, TABLE_CONTRACTOR, fill_contractor, &filling);
         store_scan(recover->view, TABLE_SLOT, fill_slot, &filling);
+        store_scan(recover->view, TABLE_POLICY, fill_call_max, &filling);
         fill_units(&filling);
+        units_sort(recover->units);
         status = state_failure(&executor->state);
     }
     if (status == STATUS_OK && filling.too_small) {
@@ -328,6 +358,7 @@ recover_replay(struct store *from, struct store *into, struct arena *arena)
                                     .executor = &replay->executor,
                                     .tail = tail_open(arena, REPLAY_TAIL_ROWS)};
     replay->executor.state.tail = replay->into.tail;
+    replay->executor.head.alive_ms = store_head(from)->alive_ms;
     status = store_read_begin(from, &replay->from);
     if (status == STATUS_OK) {
         status = store_write_begin(into, &replay->view);

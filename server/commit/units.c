@@ -1,5 +1,6 @@
 /*
- * units.c - see units.h. A chained hash set whose members also stand in a list, oldest first.
+ * units.c - see units.h. A chained hash set whose members also stand in a list, oldest first; one
+ * list for each ttl.
  *
  * A ring in order of expiry would need no links, but calls that ended early would leave holes in
  * it and keep their room for the whole ttl: at 600 calls a second a million members would be full
@@ -20,6 +21,12 @@ struct unit {
     uint32_t next; /* In its chain or in the free list: index + 1, 0 = end. So are the others. */
     uint32_t older;
     uint32_t newer;
+    uint32_t ttl; /* enum unit_ttl */
+};
+
+struct unit_list {
+    uint32_t oldest;
+    uint32_t newest;
 };
 
 struct units {
@@ -29,8 +36,7 @@ struct units {
     uint32_t units_max;
     uint32_t used; /* Of the pool, ever: pages behind it stay untouched. */
     uint32_t free;
-    uint32_t oldest;
-    uint32_t newest;
+    struct unit_list lists[UNIT_TTLS];
     uint64_t secret; /* Calls are named by what peers can see: chains must not be theirs. */
 };
 
@@ -93,9 +99,50 @@ place_take(struct units *units)
     return units->used < units->units_max ? ++units->used : 0;
 }
 
+uint64_t
+units_expiry_ms(enum unit_ttl ttl, uint64_t seen_ms)
+{
+    return seen_ms + (ttl == UNIT_TTL_SHORT ? UNIT_TTL_SHORT_MS : UNIT_TTL_LONG_MS);
+}
+
+/* At the newest end of its list. */
+static void
+list_append(struct units *units, uint32_t at)
+{
+    struct unit *unit = &units->pool[at - 1];
+    struct unit_list *list = &units->lists[unit->ttl];
+
+    unit->older = list->newest;
+    unit->newer = 0;
+    if (list->newest != 0) {
+        units->pool[list->newest - 1].newer = at;
+    } else {
+        list->oldest = at;
+    }
+    list->newest = at;
+}
+
+static void
+list_remove(struct units *units, uint32_t at)
+{
+    const struct unit *unit = &units->pool[at - 1];
+    struct unit_list *list = &units->lists[unit->ttl];
+
+    if (unit->older != 0) {
+        units->pool[unit->older - 1].newer = unit->newer;
+    } else {
+        list->oldest = unit->newer;
+    }
+    if (unit->newer != 0) {
+        units->pool[unit->newer - 1].older = unit->older;
+    } else {
+        list->newest = unit->older;
+    }
+}
+
 bool
-units_add(struct units *units, const struct zr_id *call_ref, uint32_t contractor,
-          uint64_t expires_ms)
+units_add(struct units *units, const struct zr_id *call_ref, uint32_t contractor, enum unit_ttl ttl,
+          uint64_t seen_ms)
 {
     uint32_t *link = link_find(units, call_ref, contractor);
     uint32_t at;
@@ -108,15 +155,30 @@ units_add(struct units *units, const struct zr_id *call_ref, uint32_t contractor
     if (at == 0) {
         return false;
     }
-    units->pool[at - 1] = (struct unit){*call_ref, expires_ms, contractor, 0, units->newest, 0};
+    units->pool[at - 1] = (struct unit){
+        .call_ref = *call_ref,
+        .expires_ms = units_expiry_ms(ttl, seen_ms),
+        .contractor = contractor,
+        .ttl = ttl,
+    };
     *link = at;
-    if (units->newest != 0) {
-        units->pool[units->newest - 1].newer = at;
-    } else {
-        units->oldest = at;
-    }
-    units->newest = at;
+    list_append(units, at);
     return true;
+}
+
+void
+units_seen(struct units *units, const struct zr_id *call_ref, uint32_t contractor, uint64_t seen_ms)
+{
+    const uint32_t at = *link_find(units, call_ref, contractor);
+    struct unit *unit;
+
+    if (at == 0) {
+        return;
+    }
+    unit = &units->pool[at - 1];
+    unit->expires_ms = units_expiry_ms(unit->ttl, seen_ms);
+    list_remove(units, at);
+    list_append(units, at);
 }
 
 bool
@@ -124,24 +186,13 @@ units_remove(struct units *units, const struct zr_id *call_ref, uint32_t contrac
 {
     uint32_t *link = link_find(units, call_ref, contractor);
     const uint32_t at = *link;
-    struct unit *unit;
 
     if (at == 0) {
         return false;
     }
-    unit = &units->pool[at - 1];
-    *link = unit->next;
-    if (unit->older != 0) {
-        units->pool[unit->older - 1].newer = unit->newer;
-    } else {
-        units->oldest = unit->newer;
-    }
-    if (unit->newer != 0) {
-        units->pool[unit->newer - 1].older = unit->older;
-    } else {
-        units->newest = unit->older;
-    }
-    unit->next = units->free;
+    *link = units->pool[at - 1].next;
+    list_remove(units, at);
+    units->pool[at - 1].next = units->free;
     units->free = at;
     return true;
 }
@@ -149,17 +200,77 @@ units_remove(struct units *units, const struct zr_id *call_ref, uint32_t contrac
 uint32_t
 units_expire(struct units *units, uint64_t now_ms)
 {
-    const struct unit *oldest;
-    uint32_t contractor;
+    for (int ttl = 0; ttl < UNIT_TTLS; ttl++) {
+        const uint32_t at = units->lists[ttl].oldest;
 
-    if (units->oldest == 0) {
-        return 0;
+        if (at != 0 && units->pool[at - 1].expires_ms <= now_ms) {
+            const struct zr_id call_ref = units->pool[at - 1].call_ref;
+            const uint32_t contractor = units->pool[at - 1].contractor;
+
+            CHECK(units_remove(units, &call_ref, contractor));
+            return contractor;
+        }
     }
-    oldest = &units->pool[units->oldest - 1];
-    contractor = oldest->contractor;
-    if (oldest->expires_ms > now_ms) {
-        return 0;
+    return 0;
+}
+
+/* ---- order ----------------------------------------------------------------------------------- */
+
+/* Two runs, linked by `newer`, into one; equals keep their order. */
+static uint32_t
+runs_merge(struct unit *pool, uint32_t left, uint32_t right)
+{
+    uint32_t first = 0;
+    uint32_t *link = &first;
+
+    while (left != 0 && right != 0) {
+        uint32_t *from = pool[right - 1].expires_ms < pool[left - 1].expires_ms ? &right : &left;
+
+        *link = *from;
+        link = &pool[*from - 1].newer;
+        *from = *link;
     }
-    CHECK(units_remove(units, &oldest->call_ref, contractor));
-    return contractor;
+    *link = left != 0 ? left : right;
+    return first;
+}
+
+/* Merge sort: run i holds 2^i members or none, so every member is merged log n times. */
+static uint32_t
+list_sorted(struct unit *pool, uint32_t oldest)
+{
+    uint32_t runs[32] = {0};
+    uint32_t all = 0;
+
+    while (oldest != 0) {
+        uint32_t run = oldest;
+        size_t i = 0;
+
+        oldest = pool[run - 1].newer;
+        pool[run - 1].newer = 0;
+        for (; runs[i] != 0; i++) {
+            run = runs_merge(pool, runs[i], run);
+            runs[i] = 0;
+        }
+        runs[i] = run;
+    }
+    for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++) {
+        all = runs_merge(pool, runs[i], all);
+    }
+    return all;
+}
+
+void
+units_sort(struct units *units)
+{
+    for (int ttl = 0; ttl < UNIT_TTLS; ttl++) {
+        uint32_t at = list_sorted(units->pool, units->lists[ttl].oldest);
+
+        units->lists[ttl] = (struct unit_list){0};
+        while (at != 0) {
+            const uint32_t newer = units->pool[at - 1].newer;
+
+            list_append(units, at);
+            at = newer;
+        }
+    }
 }

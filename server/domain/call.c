@@ -8,13 +8,20 @@
 #include <string.h>
 
 enum { ANSWER_AHEAD_MS = 5000 };
-#define SETTLE_MS (UINT64_C(24) * 3600 * 1000 * TICKET_SETTLE_DAYS)
 
 bool
 call_find(struct state *state, uint32_t tenant, const struct zr_id *call_id, struct call_view *call)
 {
     call->stored = state_call_find(state, tenant, call_id, &call->call_ref) &&
                    state_call_get(state, &call->call_ref, &call->row);
+    return call->stored;
+}
+
+bool
+call_open(struct state *state, const struct zr_id *call_ref, struct call_view *call)
+{
+    call->call_ref = *call_ref;
+    call->stored = state_call_get(state, call_ref, &call->row);
     return call->stored;
 }
 
@@ -138,7 +145,7 @@ call_ticket_judge(const struct command *command, const struct ticket *ticket, ui
     if (*answered_at_ms >= ticket->expires_ms) {
         return ZR_STATUS_TICKET_EXPIRED;
     }
-    return now_ms > ticket->issued_ms + SETTLE_MS ? ZR_STATUS_TOO_LATE : ZR_STATUS_OK;
+    return now_ms > ticket->issued_ms + CALL_SETTLE_MS ? ZR_STATUS_TOO_LATE : ZR_STATUS_OK;
 }
 
 static void
@@ -187,8 +194,7 @@ call_get(struct state *state, const struct command *command,
             return ZR_STATUS_NOT_FOUND;
         }
     } else {
-        call.call_ref = request->call_ref;
-        if (!state_call_get(state, &call.call_ref, &call.row)) {
+        if (!call_open(state, &request->call_ref, &call)) {
             return ZR_STATUS_NOT_FOUND;
         }
     }

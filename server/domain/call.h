@@ -1,8 +1,8 @@
 /*
- * call.h - CONNECT, QUALIFY, END and what they leave behind (M4).
+ * call.h - CONNECT, QUALIFY, KEEPALIVE, END and what they leave behind (M4).
  *
  *     RINGING --CONNECT--> CONNECTED --talk >= qualify_ms--> QUALIFIED
- *     CONNECTED, QUALIFIED --END--> ENDED
+ *     CONNECTED, QUALIFIED --END, or max_call without one--> ENDED
  *     CONNECTED, QUALIFIED --END, caller stays--> RINGING
  *     RINGING --END without index--> ABANDONED
  *
@@ -22,6 +22,10 @@ uint16_t call_connect_apply(struct state *state, const struct command *command,
                             const struct zr_connect_request *request,
                             struct zr_connect_reply *reply, struct effects *effects);
 
+/*
+ * QUALIFY, and KEEPALIVE, which is a QUALIFY that is a sign of life too: the leg's concurrency unit
+ * starts its time anew (M3 "unit_ttl"). Talk is the largest of the reports.
+ */
 uint16_t call_qualify_apply(struct state *state, const struct command *command,
                             const struct zr_qualify_request *request,
                             struct zr_settlement_reply *reply, struct effects *effects);
@@ -30,6 +34,14 @@ uint16_t call_end_apply(struct state *state, const struct command *command,
                         const struct zr_end_request *request, struct zr_settlement_reply *reply,
                         struct effects *effects);
 
+/*
+ * TIMER_CALL: max_call after its CONNECT a leg without END is swept. Proven talk was settled by
+ * the QUALIFY or KEEPALIVE that proved it, and stays; else STALE_VOID, which an END may still
+ * settle within 7 days of the ticket (M4, E53). False: the leg had its END.
+ */
+bool call_timer(struct state *state, const struct command *command, const struct timer_row *timer,
+                struct effects *effects);
+
 uint16_t call_get(struct state *state, const struct command *command,
                   const struct zr_call_get_request *request, struct zr_call_get_reply *reply);
 
@@ -37,6 +49,9 @@ uint16_t call_get(struct state *state, const struct command *command,
 
 /* END without a ticket index: the connected leg, or the caller gave up. */
 enum { CALL_INDEX_NONE = 255 };
+
+/* What settles a leg must come within this after its ticket's issue (M4). */
+#define CALL_SETTLE_MS (UINT64_C(24) * 3600 * 1000 * TICKET_SETTLE_DAYS)
 
 /* A call under judgement: its row, and whether it is stored yet. */
 struct call_view {
@@ -48,6 +63,9 @@ struct call_view {
 /* Find the call of this tenant; false = none is committed yet. */
 bool call_find(struct state *state, uint32_t tenant, const struct zr_id *call_id,
                struct call_view *call);
+
+/* The call with that server-issued name; false = none is committed. */
+bool call_open(struct state *state, const struct zr_id *call_ref, struct call_view *call);
 
 /* Begin a call from a ticket, in memory. */
 void call_begin(struct call_view *call, const struct ticket *ticket);

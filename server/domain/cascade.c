@@ -41,10 +41,13 @@ cascade_decide(struct cascade_decision *decision, const struct cascade_slot *whe
             .screened = call->screened,
             .screening_required = policy->screening_required != 0,
             .funds_rule = policy->funds_rule,
+            .attestation = call->attestation,
+            .tenant = call->tenant,
+            .caller_hash = call->caller_hash,
         };
         struct cascade_judgement *judgement = &decision->judged[place];
 
-        look(context, claim->contractor, &known);
+        look(context, claim->contractor, &question, &known);
         *judgement = (struct cascade_judgement){
             .claim_seq = claim->claim_id,
             .phone = known.phone,
@@ -52,6 +55,7 @@ cascade_decide(struct cascade_decision *decision, const struct cascade_slot *whe
             .reasons = eligibility_judge(&known, &question),
             .rate_cents = (uint32_t)question.rate_cents,
             .rank = (uint8_t)rank,
+            .mode = known.modes != 0 && (known.modes & MODE_PHONE) == 0,
         };
         if (judgement->reasons == 0 && decision->candidates_count < call->want) {
             decision->candidates[decision->candidates_count++] = (uint8_t)place;

@@ -26,6 +26,9 @@ struct cascade_call {
     uint8_t tried_count;
     uint8_t want; /* Candidates wanted, 1..4. */
     bool screened;
+    uint8_t attestation; /* STIR/SHAKEN: 0 unknown, 1 A, 2 B, 3 C. */
+    uint32_t tenant;
+    uint64_t caller_hash;
 };
 
 /* One claim as it was judged. */
@@ -36,6 +39,7 @@ struct cascade_judgement {
     uint32_t reasons; /* 0 = eligible. */
     uint32_t rate_cents;
     uint8_t rank;
+    uint8_t mode; /* 0 ring the phone, 1 the app (R19). */
 };
 
 struct cascade_decision {
@@ -45,8 +49,9 @@ struct cascade_decision {
     uint8_t candidates_count;
 };
 
-/* Tell what is known of a contractor now. */
+/* Tell what is known of a contractor now, and what its profile says about the call. */
 typedef void (*cascade_look_fn)(void *context, uint32_t contractor,
+                                const struct eligibility_call *call,
                                 struct eligibility_contractor *known);
 
 /* Judge all claims of the slot and pick the first `want` that are eligible. */

@@ -4,6 +4,8 @@
 #include "server/domain/catalogue.h"
 
 #include "protocol/check.h"
+#include "server/domain/event.h"
+#include "server/domain/funds.h"
 #include "server/domain/slot.h"
 
 #include <string.h>
@@ -97,8 +99,8 @@ import_is_whole(struct state *state, const struct zr_zip_put_request *request,
 }
 
 static void
-import_flip(struct state *state, const struct zr_zip_put_request *request,
-            struct zr_zip_put_request *part)
+import_flip(struct state *state, const struct command *command,
+            const struct zr_zip_put_request *request, struct zr_zip_put_request *part)
 {
     struct zip_row row;
 
@@ -112,6 +114,8 @@ import_flip(struct state *state, const struct zr_zip_put_request *request,
         }
     }
     (void)state_counter_next(state, COUNTER_CATALOGUE);
+    event_emit(state, command,
+               &(struct event_row){.type = ZR_EVENT_MAP_DELTA, .audience = AUDIENCE_MAP});
 }
 
 static uint16_t
@@ -146,7 +150,7 @@ catalogue_zip_put_apply(struct state *state, const struct command *command,
             reply->zips = state_zips_count(state);
             return ZR_STATUS_IMPORT_INCOMPLETE;
         }
-        import_flip(state, request, &part);
+        import_flip(state, command, request, &part);
         state_import_clear(state, &request->import_id);
         reply->flipped = true;
     } else {
@@ -232,10 +236,23 @@ category_judge(struct state *state, const struct zr_category_put_request *reques
     return *category != 0 ? ZR_STATUS_OK : ZR_STATUS_LIMIT;
 }
 
+/* R42: the map counts other categories from now on. */
 static void
-category_write(struct state *state, const struct zr_category_put_request *request,
-               uint16_t category, struct category_row *row)
+category_tell_map(struct state *state, const struct command *command, uint16_t category)
 {
+    event_emit(state, command,
+               &(struct event_row){.type = ZR_EVENT_MAP_DELTA,
+                                   .audience = AUDIENCE_MAP,
+                                   .category = category});
+}
+
+static void
+category_write(struct state *state, const struct command *command,
+               const struct zr_category_put_request *request, uint16_t category,
+               struct category_row *row)
+{
+    const struct category_row before = *row;
+
     row->rate_cents = request->rate_cents;
     row->offered = request->offered;
     /* ADD takes nothing away: what is offered everywhere stays so. */
@@ -251,6 +268,10 @@ category_write(struct state *state, const struct zr_category_put_request *reques
     }
     state_category_put(state, category, row);
     (void)state_counter_next(state, COUNTER_CATALOGUE);
+    if (row->offered != before.offered || row->everywhere != before.everywhere ||
+        request->zips_action == ZR_ZIPS_ONLY || request->zips_count > 0) {
+        category_tell_map(state, command, category);
+    }
 }
 
 uint16_t
@@ -261,6 +282,7 @@ catalogue_category_put_apply(struct state *state, const struct command *command,
     struct category_row row = {0};
     uint16_t category;
     uint16_t status;
+    bool price_changed;
 
     if (!category_name_is_valid(request->name)) {
         return command_invalid(effects, &zr_category_put_request_shape, "name");
@@ -277,7 +299,11 @@ catalogue_category_put_apply(struct state *state, const struct command *command,
     if (status != ZR_STATUS_OK) {
         return status;
     }
-    category_write(state, request, category, &row);
+    price_changed = row.version != 0 && row.rate_cents != request->rate_cents;
+    category_write(state, command, request, category, &row);
+    if (price_changed) {
+        funds_prices_changed(state, command);
+    }
     reply->version = row.version;
     reply->commit_seq = command->seq;
     return ZR_STATUS_OK;

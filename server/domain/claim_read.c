@@ -3,41 +3,102 @@
  */
 #include "protocol/check.h"
 #include "server/domain/claim.h"
+#include "server/domain/condition.h"
 #include "server/domain/policy.h"
 #include "server/domain/pricing.h"
 #include "server/domain/slot.h"
+
+/* At the rank it has today; an ended claim costs nothing. */
+static int64_t
+rate_today_cents(struct state *state, uint64_t claim_id, const struct claim_row *claim)
+{
+    struct policy_row policy;
+
+    return claim->ended_ms == 0 ? pricing_claim_rate_cents(state, claim_id, claim, &policy) : 0;
+}
+
+uint8_t
+claim_wire_state(const struct claim_row *claim)
+{
+    return claim->ended_ms == 0 && claim->lapse_ms != 0 ? ZR_CLAIM_LAPSING : claim->state;
+}
+
+/* Its rank today, 0 once it ended. */
+static uint16_t
+claim_rank(const struct slot_row *slot, uint64_t claim_id)
+{
+    const int index = slot_find_claim(slot, claim_id);
+
+    return index == SLOT_NO_CLAIM ? 0 : slot_rank(slot, index);
+}
 
 static void
 claim_to_wire(struct state *state, struct zr_claim_row *row, uint64_t claim_id,
               const struct claim_row *claim)
 {
-    struct category_row category;
-    struct policy_row policy;
     struct slot_row slot;
-    int index;
 
+    state_slot_get(state, claim->zip, claim->category, &slot);
     *row = (struct zr_claim_row){
         .claim_id = claim_id,
         .seq = claim_id,
         .claimed_ms = claim->claimed_ms,
         .ended_ms = claim->ended_ms,
+        .rate_cents = rate_today_cents(state, claim_id, claim),
         .contractor = claim->contractor,
         .zip = claim->zip,
         .category = claim->category,
+        .rank = claim_rank(&slot, claim_id),
         .title = claim->title,
-        .state = claim->state,
+        .state = claim_wire_state(claim),
     };
-    if (claim->ended_ms != 0) {
-        return;
+}
+
+/* What stands against a live claim, and the offer that waits for it. */
+static void
+get_live(struct zr_claim_get_reply *reply, const struct claim_row *claim,
+         const struct contractor_row *contractor, const struct slot_row *slot)
+{
+    reply->conditions = condition_bits(claim, contractor, &reply->deadline_ms);
+    if (claim->state == ZR_CLAIM_PAUSED) {
+        reply->paused_deadline_ms = claim->pause.deadline_ms;
     }
-    state_slot_get(state, claim->zip, claim->category, &slot);
-    index = slot_find_claim(&slot, claim_id);
-    if (index == SLOT_NO_CLAIM || !state_category_get(state, claim->category, &category)) {
-        return;
+    reply->dry_deadline_ms = claim->dry_deadline_ms;
+    reply->period_end_ms = claim->lapse_ms;
+    reply->rank = claim_rank(slot, reply->claim_id);
+    if (slot->offer_claim_id == reply->claim_id) {
+        reply->offer_id = slot->offer_id;
+        reply->offer_deadline_ms = slot->offer_deadline_ms;
     }
-    (void)policy_for_slot(state, claim->zip, claim->category, &policy);
-    row->rank = slot_rank(&slot, index);
-    row->rate_cents = pricing_rate_cents(&policy, category.rate_cents, row->rank);
+}
+
+uint16_t
+claim_get(struct state *state, const struct command *command,
+          const struct zr_claim_get_request *request, struct zr_claim_get_reply *reply)
+{
+    struct contractor_row contractor;
+    struct claim_row claim;
+    struct slot_row slot;
+
+    if (!claim_find_own(state, command, request->claim_id, &claim, &contractor)) {
+        return ZR_STATUS_NOT_FOUND;
+    }
+    *reply = (struct zr_claim_get_reply){
+        .claim_id = request->claim_id,
+        .claimed_ms = claim.claimed_ms,
+        .ended_ms = claim.ended_ms,
+        .rate_cents = rate_today_cents(state, request->claim_id, &claim),
+        .contractor = claim.contractor,
+        .zip = claim.zip,
+        .category = claim.category,
+        .title = claim.title,
+        .state = claim_wire_state(&claim),
+    };
+    if (claim.ended_ms == 0) {
+        state_slot_get(state, claim.zip, claim.category, &slot);
+        get_live(reply, &claim, &contractor, &slot);
+    }
+    return ZR_STATUS_OK;
 }
 
 /* The claim behind `after` in the list that was asked for; 0 = the end. */
@@ -87,11 +148,55 @@ claim_list(struct state *state, const struct command *command,
     return ZR_STATUS_OK;
 }
 
+/* True when the asker may know whose claim it is (R54). */
+static bool
+slot_claim_is_own(struct state *state, const struct command *command,
+                  const struct slot_claim_row *claim)
+{
+    struct contractor_row contractor;
+
+    return state_contractor_get(state, claim->contractor, &contractor) &&
+           command_owns(command, claim->contractor, &contractor);
+}
+
+static uint8_t
+slot_claim_state(const struct slot_claim_row *claim)
+{
+    if (claim->lapsing) {
+        return ZR_CLAIM_LAPSING;
+    }
+    return claim->paused ? ZR_CLAIM_PAUSED : ZR_CLAIM_LIVE;
+}
+
+/* The cascade in rank order; who it is only where the asker may know. */
+static void
+slot_claims_to_wire(struct state *state, const struct command *command, const struct slot_row *slot,
+                    struct zr_slot_get_reply *reply)
+{
+    reply->claims_count = slot->claims_count;
+    for (int place = 0; place < slot->claims_count; place++) {
+        const int index = slot_in_order(slot, place);
+        const struct slot_claim_row *row = &slot->claims[index];
+        const bool own = slot_claim_is_own(state, command, row);
+
+        reply->claims[place] = (struct zr_slot_claim){
+            .claim_id = own ? row->claim_id : 0,
+            .seq = row->claim_id,
+            .contractor = own ? row->contractor : 0,
+            .rank = slot_rank(slot, index),
+            .title = row->title,
+            .state = slot_claim_state(row),
+        };
+        if (own && row->claim_id == slot->offer_claim_id) {
+            reply->offer_id = slot->offer_id;
+        }
+    }
+}
+
 uint16_t
 claim_slot_get(struct state *state, const struct command *command,
                const struct zr_slot_get_request *request, struct zr_slot_get_reply *reply)
 {
-    struct contractor_row contractor;
     struct category_row category;
     struct policy_row policy;
     struct slot_row slot;
@@ -111,23 +216,14 @@ claim_slot_get(struct state *state, const struct command *command,
         .zip = request->zip,
         .category = request->category,
         .positions = policy.max_positions,
-        .open = slot.open != 0,
-        .claims_count = slot.claims_count,
+        .open = slot.title_state == ZR_TITLE_STATE_OPEN,
+        .offer_deadline_ms =
+            slot.offer_id != 0 ? slot.offer_deadline_ms : slot.reserved_deadline_ms,
+        .offer_seq = slot.offer_claim_id,
+        .waiting = slot.waiting,
+        .title_state = slot.title_state,
+        .reserved = slot.reserved_contractor != 0,
     };
-    for (int place = 0; place < slot.claims_count; place++) {
-        const int index = slot_in_order(&slot, place);
-        const struct slot_claim_row *row = &slot.claims[index];
-        const bool own = state_contractor_get(state, row->contractor, &contractor) &&
-                         command_owns(command, row->contractor, &contractor);
-
-        reply->claims[place] = (struct zr_slot_claim){
-            .claim_id = own ? row->claim_id : 0,
-            .seq = row->claim_id,
-            .contractor = own ? row->contractor : 0,
-            .rank = slot_rank(&slot, index),
-            .title = row->title,
-            .state = row->paused ? ZR_CLAIM_PAUSED : ZR_CLAIM_LIVE,
-        };
-    }
+    slot_claims_to_wire(state, command, &slot, reply);
     return ZR_STATUS_OK;
 }

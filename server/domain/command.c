@@ -5,12 +5,24 @@
 #include "server/domain/command.h"
 
 #include "protocol/check.h"
+#include "server/domain/adjust.h"
+#include "server/domain/autotopup.h"
 #include "server/domain/call.h"
 #include "server/domain/catalogue.h"
 #include "server/domain/claim.h"
+#include "server/domain/decline.h"
+#include "server/domain/dispute.h"
+#include "server/domain/event.h"
+#include "server/domain/keys.h"
 #include "server/domain/ledger.h"
+#include "server/domain/offer.h"
 #include "server/domain/people.h"
 #include "server/domain/policy.h"
+#include "server/domain/profile.h"
+#include "server/domain/timer.h"
+#include "server/domain/topup.h"
+#include "server/domain/usage.h"
+#include "server/domain/waitlist.h"
 
 #include <string.h>
 
@@ -26,6 +38,10 @@ policy_get(struct state *state, const struct zr_policy_get_request *request,
     reply->version = row.version;
     reply->policy_count = 1;
     policy_to_wire(&reply->policy[0], &row);
+    reply->attestation_min = row.attestation_min;
+    reply->cooldown_misses = row.cooldown_misses;
+    reply->cooldown_s = row.cooldown_s;
+    reply->dispute_days = row.dispute_days;
     return ZR_STATUS_OK;
 }
 
@@ -61,14 +77,76 @@ command_read(struct state *state, const struct command *command, const void *req
         return ledger_wallet_get(state, command, request, reply);
     case ZR_OP_LEDGER_LIST:
         return ledger_list(state, command, request, reply);
+    case ZR_OP_AUTOTOPUP_GET:
+        return autotopup_get(state, command, request, reply);
+    case ZR_OP_DISPUTE_GET:
+        return dispute_get(state, command, request, reply);
     case ZR_OP_CLAIMS_LIST:
         return claim_list(state, command, request, reply);
+    case ZR_OP_CLAIM_GET:
+        return claim_get(state, command, request, reply);
     case ZR_OP_SLOT_GET:
         return claim_slot_get(state, command, request, reply);
+    case ZR_OP_SCHEDULE_GET:
+        return profile_schedule_get(state, command, request, reply);
+    case ZR_OP_CAPS_GET:
+        return profile_caps_get(state, command, request, reply);
+    case ZR_OP_FILTERS_GET:
+        return profile_filters_get(state, command, request, reply);
     case ZR_OP_CALL_GET:
         return call_get(state, command, request, reply);
     default:
         return ZR_STATUS_UNKNOWN_OP;
+    }
+}
+
+/* Money (M5); what is not of it is a read. */
+static uint16_t
+command_money(struct state *state, const struct command *command, const void *request, void *reply,
+              struct effects *effects)
+{
+    switch ((unsigned)command->op) {
+    case ZR_OP_TOPUP:
+        return topup_apply(state, command, request, reply, effects);
+    case ZR_OP_TOPUP_REVERSED:
+        return topup_reversed_apply(state, command, request, reply, effects);
+    case ZR_OP_AUTOTOPUP_PUT:
+        return autotopup_put_apply(state, command, request, reply, effects);
+    case ZR_OP_TOPUP_RESULT:
+        return autotopup_result_apply(state, command, request, reply, effects);
+    case ZR_OP_ADJUST:
+        return adjust_apply(state, command, request, reply, effects);
+    case ZR_OP_DISPUTE_OPEN:
+        return dispute_open_apply(state, command, request, reply, effects);
+    case ZR_OP_DISPUTE_RESOLVE:
+        return dispute_resolve_apply(state, command, request, reply, effects);
+    default:
+        return command_read(state, command, request, reply);
+    }
+}
+
+/* Claims and what comes before them (M2); what is not of it may be money. */
+static uint16_t
+command_titles(struct state *state, const struct command *command, const void *request, void *reply,
+               struct effects *effects)
+{
+    switch ((unsigned)command->op) {
+    case ZR_OP_CLAIM:
+        return claim_apply(state, command, request, reply, effects);
+    case ZR_OP_RELEASE:
+        return claim_release_apply(state, command, request, reply, effects);
+    case ZR_OP_OFFER_REPLY:
+        return offer_reply_apply(state, command, request, reply);
+    case ZR_OP_WAITLIST_JOIN:
+        return waitlist_join_apply(state, command, request, reply, effects);
+    case ZR_OP_WAITLIST_LEAVE:
+        return waitlist_leave_apply(state, command, request, reply, effects);
+    case ZR_OP_PAUSE:
+        return claim_pause_apply(state, command, request, reply);
+    case ZR_OP_RESUME:
+        return claim_resume_apply(state, command, request, reply);
+    default:
+        return command_money(state, command, request, reply, effects);
     }
 }
 
@@ -81,6 +159,10 @@ command_rule(struct state *state, const struct command *command, const void *req
     switch ((unsigned)command->op) {
     case ZR_OP_NOOP_COMMIT:
         return noop_commit(command, reply, effects);
+    case ZR_OP_TICK:
+        return timer_tick_apply(state, command, request, reply, effects);
+    case ZR_OP_EVENTS_ACK:
+        return event_ack_apply(state, command, request, reply, effects);
     case ZR_OP_ZIP_PUT:
         return catalogue_zip_put_apply(state, command, request, reply, effects);
     case ZR_OP_CATEGORY_PUT:
@@ -95,24 +177,31 @@ command_rule(struct state *state, const struct command *command, const void *req
         return people_contractor_put_apply(state, command, request, reply, effects);
     case ZR_OP_CONTRACTOR_STATUS:
         return people_contractor_status_apply(state, command, request, reply);
-    case ZR_OP_TOPUP:
-        return ledger_topup_apply(state, command, request, reply, effects);
-    case ZR_OP_CLAIM:
-        return claim_apply(state, command, request, reply, effects);
-    case ZR_OP_RELEASE:
-        return claim_release_apply(state, command, request, reply, effects);
-    case ZR_OP_PAUSE:
-        return claim_pause_apply(state, command, request, reply);
-    case ZR_OP_RESUME:
-        return claim_resume_apply(state, command, request, reply);
     case ZR_OP_CONNECT:
         return call_connect_apply(state, command, request, reply, effects);
     case ZR_OP_QUALIFY:
+    case ZR_OP_KEEPALIVE:
         return call_qualify_apply(state, command, request, reply, effects);
     case ZR_OP_END:
         return call_end_apply(state, command, request, reply, effects);
+    case ZR_OP_DECLINE:
+        return decline_apply(state, command, request, reply, effects);
+    case ZR_OP_KEY_ROTATE:
+        return key_rotate_apply(state, command, reply);
+    case ZR_OP_SCHEDULE_PUT:
+        return profile_schedule_put_apply(state, command, request, reply, effects);
+    case ZR_OP_CAPS_PUT:
+        return profile_caps_put_apply(state, command, request, reply, effects);
+    case ZR_OP_DEST_PUT:
+        return profile_dest_put_apply(state, command, request, reply, effects);
+    case ZR_OP_FILTERS_PUT:
+        return profile_filters_put_apply(state, command, request, reply, effects);
+    case ZR_OP_SUPPRESS_PUT:
+        return profile_suppress_put_apply(state, command, request, reply, effects);
+    case ZR_OP_RINGS:
+        return usage_rings_apply(state, command, request, reply, effects);
     default:
-        return command_read(state, command, request, reply);
+        return command_titles(state, command, request, reply, effects);
     }
 }
 

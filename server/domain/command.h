@@ -16,7 +16,9 @@ struct command {
     uint32_t tenant;     /* Of the principal. */
     uint32_t contractor; /* Of a CONTRACTOR principal, else 0. */
     uint8_t role;        /* enum zr_role */
-    uint16_t op;         /* enum zr_op */
+    uint8_t principal[8]; /* First bytes of its key hash: who (R68). */
+    bool keepalive;       /* Its session negotiated KEEPALIVE (M3 "unit_ttl"). */
+    uint16_t op;          /* enum zr_op */
 };
 
 /* What the memory beside the rules has to learn once the command is durable. */
@@ -25,6 +27,8 @@ struct effects {
     uint32_t unit_contractor; /* Whose concurrency unit opened or closed. */
     bool unit_opened;
     bool unit_closed;
+    bool unit_seen;      /* A sign of life: its ttl starts again. */
+    bool unit_keepalive; /* Its ttl is the short one. */
     bool journal;    /* Journal it although nothing changed: a contradiction worth keeping (E46). */
     bool duplicate;  /* The reply is the stored one, rebuilt by the natural key. */
     uint16_t detail; /* Of INVALID_FIELD: offset of the field in the frame. */

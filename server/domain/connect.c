@@ -1,11 +1,31 @@
 /*
- * connect.c - CONNECT and QUALIFY: a contractor answered, and talked long enough. See call.h.
+ * connect.c - CONNECT, QUALIFY and KEEPALIVE: a contractor answered, and talks. See call.h.
+ *
+ * CONNECT is the one command of a call that is on the caller's ear: each row is read once, and
+ * what is read goes along in a `struct connecting`.
  */
 #include "protocol/check.h"
 #include "server/domain/call.h"
+#include "server/domain/event.h"
+#include "server/domain/funds.h"
 #include "server/domain/ledger.h"
 #include "server/domain/policy.h"
 #include "server/domain/settlement.h"
+#include "server/domain/timer.h"
+#include "server/domain/usage.h"
+
+/* One CONNECT under judgement. */
+struct connecting {
+    struct state *state;
+    const struct command *command;
+    struct effects *effects;
+    const struct ticket_candidate *candidate; /* In ticket. */
+    struct ticket ticket;
+    struct call_view call;
+    struct contractor_row contractor;
+    struct policy_row policy;
+    uint64_t answered_at_ms;
+};
 
 static void
 connect_reply_fill(struct zr_connect_reply *reply, const struct call_view *call,
@@ -23,10 +43,15 @@ connect_reply_fill(struct zr_connect_reply *reply, const struct call_view *call,
     };
 }
 
-/* May the call take another connected leg? The winner's leg is named in the refusal (E35). */
+/*
+ * May the call take another connected leg? The winner's leg is named in the refusal (E35). A
+ * worker knows of newer tickets while it remembers the call; where it does not, the row knows at
+ * least the newest that came to a leg, and arbitrates (M6).
+ */
 static uint16_t
-connect_judge_call(struct call_view *call, struct zr_connect_reply *reply)
+connect_judge_call(struct connecting *connecting, struct zr_connect_reply *reply)
 {
+    struct call_view *call = &connecting->call;
     struct call_leg_row *winner = call_leg_connected(&call->row);
 
     if (winner == NULL && call->row.state == ZR_CALL_ENDED) {
@@ -40,67 +65,119 @@ connect_judge_call(struct call_view *call, struct zr_connect_reply *reply)
         reply->state = call->row.state;
         return ZR_STATUS_ABANDONED;
     }
+    if (connecting->ticket.revision < call->row.revision) {
+        return ZR_STATUS_TICKET_SUPERSEDED;
+    }
     return call->row.legs_count == CALL_LEGS_MAX ? ZR_STATUS_EXHAUSTED : ZR_STATUS_OK;
+}
+
+/* A call that was charged once is free for whoever takes it over (M4). */
+static int64_t
+hold_cents_for(const struct connecting *connecting)
+{
+    return connecting->call.row.charged ? 0 : connecting->candidate->rate_cents;
 }
 
 /* The contractor's standing now, and whether the wallet can carry the hold (I11, E52). */
 static uint16_t
-connect_judge_money(struct state *state, const struct call_row *row,
-                    const struct ticket_candidate *candidate, int64_t hold_cents)
+connect_judge_money(struct connecting *connecting)
 {
-    struct contractor_row contractor;
-    struct policy_row policy;
+    const struct ticket_candidate *candidate = connecting->candidate;
+    const struct call_row *row = &connecting->call.row;
+    struct contractor_row *contractor = &connecting->contractor;
     struct wallet_row wallet;
 
-    if (!state_contractor_get(state, candidate->contractor, &contractor)) {
+    if (!state_contractor_get(connecting->state, candidate->contractor, contractor)) {
         return ZR_STATUS_BAD_TICKET;
     }
-    if (contractor.status == ZR_CONTRACTOR_CLOSING || contractor.status == ZR_CONTRACTOR_CLOSED) {
+    if (contractor->status == ZR_CONTRACTOR_CLOSING || contractor->status == ZR_CONTRACTOR_CLOSED) {
         return ZR_STATUS_ACCOUNT_CLOSED;
     }
-    if (contractor.status != ZR_CONTRACTOR_APPROVED) {
+    if (contractor->status != ZR_CONTRACTOR_APPROVED) {
         return ZR_STATUS_NOT_APPROVED;
     }
-    (void)policy_for_slot(state, row->zip, row->category, &policy);
-    state_wallet_get(state, candidate->contractor, &wallet);
-    if (wallet_available_cents(&wallet) - hold_cents <
-        -settlement_overdraft_cents(&policy, &contractor, &wallet, candidate->rate_cents)) {
+    (void)policy_for_slot(connecting->state, row->zip, row->category, &connecting->policy);
+    state_wallet_get(connecting->state, candidate->contractor, &wallet);
+    if (wallet_available_cents(&wallet) - hold_cents_for(connecting) <
+        -settlement_overdraft_cents(&connecting->policy, contractor, &wallet,
+                                    candidate->rate_cents)) {
         return ZR_STATUS_OVERDRAFT_LIMIT;
     }
     return ZR_STATUS_OK;
 }
 
 static void
-hold_place(struct state *state, struct call_leg_row *leg, int64_t hold_cents)
+hold_place(struct connecting *connecting, struct call_leg_row *leg)
 {
     struct wallet_row wallet;
 
-    CHECK(hold_cents >= 0);
-    leg->hold_cents = hold_cents;
-    state_wallet_get(state, leg->contractor, &wallet);
-    wallet.held_cents += hold_cents;
-    state_wallet_put(state, leg->contractor, &wallet);
+    leg->hold_cents = hold_cents_for(connecting);
+    CHECK(leg->hold_cents >= 0);
+    usage_connect(connecting->state, connecting->command, leg->contractor, &connecting->contractor,
+                  leg->hold_cents);
+    state_wallet_get(connecting->state, leg->contractor, &wallet);
+    wallet.held_cents += leg->hold_cents;
+    funds_wallet_put(connecting->state, connecting->command, leg->contractor, &wallet);
 }
 
 static void
-connect_write(struct state *state, const struct command *command, struct call_view *call,
-              struct call_leg_row *leg, struct effects *effects)
+connect_tell(struct connecting *connecting, const struct call_leg_row *leg)
 {
-    /* A call that was charged once is free for whoever takes it over (M4). */
-    const int64_t hold_cents = call->row.charged ? 0 : leg->rate_cents;
+    const struct event_row event = {
+        .call_ref = connecting->call.call_ref,
+        .amount_cents = hold_cents_for(connecting),
+        .contractor = leg->contractor,
+        .tenant = connecting->contractor.tenant,
+        .zip = connecting->call.row.zip,
+        .category = connecting->call.row.category,
+        .type = ZR_EVENT_CALL_CONNECTED,
+    };
 
+    event_emit(connecting->state, connecting->command, &event);
+}
+
+/* The sweep looks at the leg when no call can last so long (M4). */
+static void
+sweep_set(struct connecting *connecting, const struct call_leg_row *leg)
+{
+    const uint64_t due_ms = leg->connected_ms + (uint64_t)connecting->policy.max_call_s * 1000;
+    const struct timer_row timer = {.deadline_ms = due_ms,
+                                    .call_ref = connecting->call.call_ref,
+                                    .contractor = leg->contractor,
+                                    .kind = TIMER_CALL};
+
+    timer_set(connecting->state, due_ms, &timer);
+}
+
+static struct call_leg_row *
+connect_write(struct connecting *connecting)
+{
+    const struct command *command = connecting->command;
+    struct effects *effects = connecting->effects;
+    struct call_view *call = &connecting->call;
+    struct call_leg_row *leg =
+        call_leg_begin(&call->row, &connecting->ticket, connecting->candidate);
+
+    CHECK(leg != NULL);
+    leg->answered_at_ms = connecting->answered_at_ms;
     leg->connected_ms = command->time_ms;
+    leg->seen_ms = command->time_ms;
     leg->connect_seq = command->seq;
-    hold_place(state, leg, hold_cents);
+    leg->flags |= command->keepalive ? LEG_KEEPALIVE : 0;
+    connect_tell(connecting, leg);
+    hold_place(connecting, leg);
     call_move(&call->row, ZR_CALL_CONNECTED);
     if (leg->qualify_ms == 0) {
-        settlement_apply(state, command, &call->call_ref, &call->row, leg);
+        settlement_apply(connecting->state, command, call, leg, &connecting->contractor);
         call_move(&call->row, ZR_CALL_QUALIFIED);
     }
-    call_put(state, call);
+    call_put(connecting->state, call);
+    sweep_set(connecting, leg);
     effects->unit_opened = true;
+    effects->unit_keepalive = command->keepalive;
     effects->unit_contractor = leg->contractor;
     effects->call_ref = call->call_ref;
+    return leg;
 }
 
 uint16_t
@@ -108,28 +185,30 @@ call_connect_apply(struct state *state, const struct command *command,
                    const struct zr_connect_request *request, struct zr_connect_reply *reply,
                    struct effects *effects)
 {
-    const struct ticket_candidate *candidate;
-    struct call_leg_row *leg;
-    struct call_view call;
-    struct ticket ticket;
-    uint64_t answered_at_ms = request->answered_at_ms;
+    struct connecting connecting = {.state = state,
+                                    .command = command,
+                                    .effects = effects,
+                                    .answered_at_ms = request->answered_at_ms};
+    struct call_view *call = &connecting.call;
+    const struct call_leg_row *leg;
     uint16_t status;
 
-    if (!ticket_decode(&ticket, request->ticket, request->ticket_length)) {
+    if (!ticket_decode(&connecting.ticket, request->ticket, request->ticket_length)) {
         return ZR_STATUS_BAD_TICKET;
     }
-    status = call_ticket_judge(command, &ticket, request->index, &answered_at_ms);
+    status =
+        call_ticket_judge(command, &connecting.ticket, request->index, &connecting.answered_at_ms);
     if (status == ZR_STATUS_BAD_TICKET) {
         return status;
     }
-    candidate = ticket_candidate_at(&ticket, request->index);
-    if (!call_find(state, command->tenant, &ticket.call_id, &call)) {
-        call_begin(&call, &ticket);
+    connecting.candidate = ticket_candidate_at(&connecting.ticket, request->index);
+    if (!call_find(state, command->tenant, &connecting.ticket.call_id, call)) {
+        call_begin(call, &connecting.ticket);
     }
-    leg = call_leg_find(&call.row, candidate->contractor);
+    leg = call_leg_find(&call->row, connecting.candidate->contractor);
     if (leg != NULL) {
         effects->duplicate = true; /* E43, E44: the leg has had its CONNECT or its END. */
-        connect_reply_fill(reply, &call, leg);
+        connect_reply_fill(reply, call, leg);
         return ZR_STATUS_OK;
     }
     if (status == ZR_STATUS_INVALID_FIELD) {
@@ -138,23 +217,19 @@ call_connect_apply(struct state *state, const struct command *command,
     if (status != ZR_STATUS_OK) {
         return status;
     }
-    reply->contractor = candidate->contractor;
-    reply->call_ref = call.call_ref;
-    status = connect_judge_call(&call, reply);
+    reply->contractor = connecting.candidate->contractor;
+    reply->call_ref = call->call_ref;
+    status = connect_judge_call(&connecting, reply);
     if (status == ZR_STATUS_OK) {
-        status = connect_judge_money(state, &call.row, candidate,
-                                     call.row.charged ? 0 : candidate->rate_cents);
+        status = connect_judge_money(&connecting);
     }
-    if (status != ZR_STATUS_OK) {
-        return status;
+    if (status == ZR_STATUS_OK) {
+        connect_reply_fill(reply, call, connect_write(&connecting));
     }
-    leg = call_leg_begin(&call.row, &ticket, candidate);
-    CHECK(leg != NULL);
-    leg->answered_at_ms = answered_at_ms;
-    connect_write(state, command, &call, leg, effects);
-    connect_reply_fill(reply, &call, leg);
-    return ZR_STATUS_OK;
+    return status;
 }
+
+/* ---- QUALIFY, KEEPALIVE ---------------------------------------------------------------------- */
 
 static void
 qualify_reply_fill(struct zr_settlement_reply *reply, const struct call_view *call,
@@ -172,16 +247,42 @@ qualify_reply_fill(struct zr_settlement_reply *reply, const struct call_view *ca
     };
 }
 
+/* Take the talk if it is more than was known; enough of it settles the leg. */
+static bool
+leg_take_talk(struct state *state, const struct command *command, struct call_view *call,
+              struct call_leg_row *leg, uint32_t reported_ms)
+{
+    struct contractor_row contractor;
+    struct policy_row policy;
+    bool flagged = false;
+    uint32_t talk_ms;
+
+    (void)policy_for_slot(state, call->row.zip, call->row.category, &policy);
+    talk_ms = settlement_clip_talk(reported_ms, command->time_ms, leg->issued_ms,
+                                   policy.duration_check, &flagged);
+    if (talk_ms <= leg->talk_ms) {
+        return false;
+    }
+    leg->talk_ms = talk_ms;
+    leg->flags |= flagged ? LEG_FLAGGED : 0;
+    if (leg->settlement == ZR_SETTLEMENT_OPEN && talk_ms >= leg->qualify_ms) {
+        const bool found = state_contractor_get(state, leg->contractor, &contractor);
+
+        CHECK(found);
+        settlement_apply(state, command, call, leg, &contractor);
+        call_move(&call->row, ZR_CALL_QUALIFIED);
+    }
+    return true;
+}
+
 uint16_t
 call_qualify_apply(struct state *state, const struct command *command,
                    const struct zr_qualify_request *request, struct zr_settlement_reply *reply,
                    struct effects *effects)
 {
     struct call_leg_row *leg;
-    struct policy_row policy;
     struct call_view call;
-    bool flagged = false;
-    uint32_t talk_ms;
+    bool news;
 
     if (!call_find(state, command->tenant, &request->call_id, &call)) {
         return ZR_STATUS_NOT_FOUND;
@@ -196,19 +297,16 @@ call_qualify_apply(struct state *state, const struct command *command,
         qualify_reply_fill(reply, &call, &call.row.legs[call.row.legs_count - 1]);
         return ZR_STATUS_OK;
     }
-    (void)policy_for_slot(state, call.row.zip, call.row.category, &policy);
-    talk_ms = settlement_clip_talk(request->talk_ms, command->time_ms, leg->issued_ms,
-                                   policy.duration_check, &flagged);
-    if (talk_ms <= leg->talk_ms) {
-        effects->duplicate = true; /* Monotonic maximum: nothing new. */
-    } else {
-        leg->talk_ms = talk_ms;
-        leg->flags |= flagged ? LEG_FLAGGED : 0;
-        if (leg->settlement == ZR_SETTLEMENT_OPEN && talk_ms >= leg->qualify_ms) {
-            settlement_apply(state, command, &call.call_ref, &call.row, leg);
-            call_move(&call.row, ZR_CALL_QUALIFIED);
-        }
+    news = leg_take_talk(state, command, &call, leg, request->talk_ms);
+    if (news || command->op == ZR_OP_KEEPALIVE) {
+        leg->seen_ms = command->time_ms;
         call_put(state, &call);
+        effects->unit_seen = true;
+        effects->unit_keepalive = (leg->flags & LEG_KEEPALIVE) != 0;
+        effects->unit_contractor = leg->contractor;
+        effects->call_ref = call.call_ref;
+    } else {
+        effects->duplicate = true; /* Monotonic maximum: nothing new. */
     }
     qualify_reply_fill(reply, &call, leg);
     return ZR_STATUS_OK;

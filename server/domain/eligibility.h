@@ -2,10 +2,20 @@
  * eligibility.h - may this contractor be rung for this call? A pure function (M3).
  *
  * Judged for every candidate, and every failing bit is kept: the answer to "why not me" is the
- * whole list, not the first reason found. Bits that no rule sets yet keep their place.
+ * whole list, not the first reason found.
+ *
+ * Most contractors have standing, money and a number of trucks, and that is one cache line. Those
+ * with hours, caps or filters have a profile beside it, which is judged where it is kept, under
+ * the contractor's lock (hot.h): its verdict comes in as `profile_reasons`.
+ *
+ * A profile is many rows, but between two edges of hours and windows all that they say of a call
+ * is a few thresholds. The digest is those, with the instant until which they hold: so a
+ * decision looks at one more cache line, and does calendar arithmetic a few times a day.
  */
 #ifndef ZR_ELIGIBILITY_H
 #define ZR_ELIGIBILITY_H
+
+#include "server/domain/state.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,9 +52,46 @@ struct eligibility_contractor {
     int64_t rate_max_cents;      /* Dearest live claim. */
     uint32_t units;              /* Connected calls. */
     uint32_t leases;             /* Ringing calls. */
+    uint32_t profile_reasons;    /* What the profile says about this call. */
     uint16_t max_concurrency;
     uint8_t status; /* enum zr_contractor_status */
+    uint8_t modes;  /* enum contractor_mode bits; 0 = PHONE. */
     bool paused;
+    bool dest_down;     /* No own destination is in order. */
+    bool no_duplicates; /* Wants no caller that it was charged for lately. */
+};
+
+/* The rows behind a contractor's profile; `bits` says which of them it has. */
+struct eligibility_profile {
+    struct schedule_row schedule;
+    struct caps_row caps;
+    struct usage_row usage;
+    struct filters_row filters; /* `blocked` holds caller hashes here, not numbers. */
+    uint8_t bits;               /* enum contractor_profile */
+};
+
+/* What the rows come down to until `until_ms`, exclusive; 0 = make it anew. */
+struct eligibility_digest {
+    uint64_t until_ms;
+    uint64_t cooldown_until_ms;
+    uint64_t down_until_ms;
+    int64_t spend_left_cents; /* INT64_MAX = not capped. */
+    uint32_t calls_left;      /* UINT32_MAX = not capped. */
+    uint32_t connects_left;
+    uint32_t spacing_s;
+    uint8_t closed; /* Reasons of the schedule. */
+    uint8_t attestation_min;
+    bool partners;         /* There is a list of them: look at the rows. */
+    uint64_t blocked_bits; /* Bit (caller hash mod 64) of each blocked one: only then look. */
+};
+_Static_assert((REASON_OUT_OF_HOURS | REASON_VACATION) <= UINT8_MAX, "fit `closed`");
+
+/* What is under way for the contractor beside what its rows say. */
+struct eligibility_load {
+    uint64_t last_ring_ms;
+    int64_t leased_cents;
+    uint32_t leases;
+    uint32_t rings; /* Begun, and not yet counted in the usage row. */
 };
 
 /* The call, the claim and the rules that apply to it. */
@@ -55,11 +102,30 @@ struct eligibility_call {
     bool tried; /* Had its turn in this call. */
     bool screened;
     bool screening_required;
-    uint8_t funds_rule; /* enum zr_funds_rule */
+    uint8_t funds_rule;   /* enum zr_funds_rule */
+    uint8_t attestation;  /* STIR/SHAKEN: 0 unknown, 1 A, 2 B, 3 C. */
+    uint32_t tenant;      /* Who routes. */
+    uint64_t caller_hash; /* 0 = withheld. */
 };
 
 /* Every reason against it, 0 = eligible. */
 uint32_t eligibility_judge(const struct eligibility_contractor *contractor,
                            const struct eligibility_call *call);
+
+/* Make the digest of the rows for now_ms and as long as it holds. */
+void eligibility_digest_make(struct eligibility_digest *digest,
+                             const struct eligibility_profile *profile, uint64_t now_ms);
+
+/*
+ * What schedule, caps, spacing, cool-down, destination and filters say (R13, R34, R36, E26). The
+ * digest must hold at call->now_ms.
+ */
+uint32_t eligibility_judge_profile(const struct eligibility_digest *digest,
+                                   const struct eligibility_profile *profile,
+                                   const struct eligibility_load *load,
+                                   const struct eligibility_call *call);
+
+/* True when `attestation` reaches `least` (0 = any does); unknown reaches nothing else (E40). */
+bool eligibility_is_attested(uint8_t attestation, uint8_t least);
 
 #endif

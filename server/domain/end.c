@@ -1,8 +1,9 @@
 /*
  * end.c - END: the leg is over, settle it once. See call.h.
  *
- * Four shapes: the connected leg ends; a leg that never had a CONNECT ends by its ticket (E44);
- * a leg that was settled ends again (E46); the caller gave up while it rang (E34).
+ * Five shapes: the connected leg ends; a leg that never had a CONNECT ends by its ticket (E44); a
+ * leg that the sweep ended has its END after all (E53); a leg that was settled ends again (E46);
+ * the caller gave up while it rang (E34).
  */
 #include "protocol/check.h"
 #include "server/domain/call.h"
@@ -46,6 +47,29 @@ end_move_call(struct call_row *row, bool caller_stays)
     call_move(row, caller_stays ? ZR_CALL_RINGING : ZR_CALL_ENDED);
 }
 
+/* The leg is settled by now, or by this; evidence may give its charge back (E36, E73). */
+static void
+end_settle(struct state *state, const struct command *command, struct call_view *call,
+           struct call_leg_row *leg)
+{
+    const bool credit =
+        leg->settlement == ZR_SETTLEMENT_CHARGED && (leg->flags & LEG_VOICEMAIL) != 0;
+    struct contractor_row contractor;
+    bool found;
+
+    if (leg->settlement != ZR_SETTLEMENT_OPEN && !credit) {
+        return;
+    }
+    found = state_contractor_get(state, leg->contractor, &contractor);
+    CHECK(found);
+    if (credit) {
+        settlement_credit(state, command, call, leg, leg->amount_cents);
+        settlement_tell(state, command, call, leg, contractor.tenant);
+    } else {
+        settlement_apply(state, command, call, leg, &contractor);
+    }
+}
+
 /* Close a leg that is open, connected or not, with the facts of this END. */
 static void
 end_leg(struct state *state, const struct command *command, const struct zr_end_request *request,
@@ -66,11 +90,8 @@ end_leg(struct state *state, const struct command *command, const struct zr_end_
     leg->flags |= flagged ? LEG_FLAGGED : 0;
     leg->flags |= request->voicemail ? LEG_VOICEMAIL : 0;
     leg->ended_ms = command->time_ms;
-    if (leg->settlement == ZR_SETTLEMENT_OPEN) {
-        settlement_apply(state, command, &call->call_ref, &call->row, leg);
-    } else if (leg->settlement == ZR_SETTLEMENT_CHARGED && request->voicemail) {
-        settlement_credit(state, command, &call->call_ref, &call->row, leg);
-    }
+    end_settle(state, command, call, leg);
+    leg->flags &= (uint8_t)~LEG_SWEPT; /* Here its END is. */
     CHECK(leg->hold_cents == 0);
     end_move_call(&call->row, request->caller_stays);
     call_put(state, call);
@@ -88,7 +109,7 @@ struct ending {
     bool with_ticket;
 };
 
-/* END of a leg that is over: the stored settlement, whatever the new facts say (E46). */
+/* The stored settlement, whatever the new facts say (E46). */
 static uint16_t
 end_repeated(struct ending *ending, const struct call_leg_row *leg)
 {
@@ -112,6 +133,50 @@ end_repeated(struct ending *ending, const struct call_leg_row *leg)
     return contradicts ? ZR_STATUS_SETTLEMENT_FINAL : ZR_STATUS_OK;
 }
 
+/*
+ * The sweep ended it, and here is its END after all. Within 7 days of the ticket it is taken as if
+ * it had come in time: what was voided is settled, once, and evidence against a charge counts.
+ */
+static uint16_t
+end_swept(struct ending *ending, struct call_leg_row *leg)
+{
+    if (leg->settlement == ZR_SETTLEMENT_STALE_VOID) {
+        leg->settlement = ZR_SETTLEMENT_OPEN;
+    }
+    end_leg(ending->state, ending->command, ending->request, &ending->call, leg);
+    end_reply_fill(ending->state, ending->reply, &ending->call, leg);
+    return ZR_STATUS_OK;
+}
+
+/* After that a void is final: the two sides' books have to be reconciled by hand. Told once (E53).
+ */
+static uint16_t
+end_too_late(struct ending *ending, struct call_leg_row *leg)
+{
+    if ((leg->flags & LEG_TOO_LATE) == 0) {
+        leg->flags |= LEG_TOO_LATE;
+        settlement_tell_reconcile(ending->state, ending->command, &ending->call, leg);
+        call_put(ending->state, &ending->call);
+    }
+    end_reply_fill(ending->state, ending->reply, &ending->call, leg);
+    return ZR_STATUS_TOO_LATE;
+}
+
+/* END of a leg that is over. */
+static uint16_t
+end_again(struct ending *ending, struct call_leg_row *leg)
+{
+    const bool late = ending->command->time_ms > leg->issued_ms + CALL_SETTLE_MS;
+
+    if ((leg->flags & LEG_SWEPT) != 0 && !late) {
+        return end_swept(ending, leg);
+    }
+    if (leg->settlement == ZR_SETTLEMENT_STALE_VOID) {
+        return end_too_late(ending, leg);
+    }
+    return end_repeated(ending, leg);
+}
+
 /* END without an index on a call without a connected leg (M4). */
 static uint16_t
 end_without_index(struct ending *ending)
@@ -119,7 +184,7 @@ end_without_index(struct ending *ending)
     struct call_row *row = &ending->call.row;
 
     if (row->state == ZR_CALL_ENDED) {
-        return end_repeated(ending, &row->legs[row->legs_count - 1]);
+        return end_again(ending, &row->legs[row->legs_count - 1]);
     }
     if (row->state == ZR_CALL_ABANDONED) {
         ending->effects->duplicate = true;
@@ -235,7 +300,7 @@ call_end_apply(struct state *state, const struct command *command,
     }
     CHECK(leg != NULL);
     if (leg->ended_ms != 0) {
-        return end_repeated(&ending, leg);
+        return end_again(&ending, leg);
     }
     effects->unit_closed = leg->connected_ms != 0;
     effects->unit_contractor = leg->contractor;

@@ -8,27 +8,6 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { TOPUP_MIN_CENTS = 2500 };
-/* One top-up, and with it every balance that can be reached, stays far from 2^63. */
-#define TOPUP_MAX_CENTS INT64_C(100000000000)
-
-int64_t
-wallet_available_cents(const struct wallet_row *wallet)
-{
-    return wallet->main_cents + wallet->credit_cents - wallet->held_cents;
-}
-
-uint8_t
-wallet_funds_state(const struct wallet_row *wallet)
-{
-    const int64_t available = wallet_available_cents(wallet);
-
-    if (available < wallet->rate_min_cents) {
-        return ZR_FUNDS_STATE_DRY;
-    }
-    return available < wallet->rate_max_cents ? ZR_FUNDS_STATE_LOW : ZR_FUNDS_STATE_OK;
-}
-
 /* Credits raise a balance, debits lower it: one sign convention for every account. */
 static void
 move_balance(struct state *state, struct wallet_row *wallet, uint8_t account, int64_t cents)
@@ -112,114 +91,93 @@ ledger_charge(struct state *state, const struct command *command, struct wallet_
     wallet->charged_cents += rate;
 }
 
-void
-ledger_credit_charge(struct state *state, const struct command *command, struct wallet_row *wallet,
-                     uint32_t contractor, const struct zr_id *call_ref)
+/* What of a call's charge came from each account, less what was given back to it since. */
+static void
+charge_find_left(struct state *state, const struct wallet_row *wallet, const struct zr_id *call_ref,
+                 int64_t left[ZR_ACCOUNT_POOL + 1])
 {
-    int64_t parts[ZR_ACCOUNT_POOL + 1] = {0};
-    static const uint8_t order[] = {ZR_ACCOUNT_WRITE_OFF, ZR_ACCOUNT_MAIN, ZR_ACCOUNT_CREDIT};
     struct posting_row posting;
     uint64_t transfer = wallet->last_transfer;
+    bool charge_seen = false;
 
-    /* A charge is at most three transfers in a row of the wallet's chain. */
+    /* Newest first: the credits, then the charge, which is at most three transfers in a row. */
     while (transfer != 0 && state_posting_get(state, transfer, &posting)) {
         const bool ours = memcmp(&posting.call_ref, call_ref, sizeof *call_ref) == 0;
 
         if (ours && posting.kind == ZR_TRANSFER_CHARGE) {
             CHECK(posting.debit <= ZR_ACCOUNT_POOL);
-            parts[posting.debit] += posting.amount_cents;
-        } else if (parts[ZR_ACCOUNT_WRITE_OFF] + parts[ZR_ACCOUNT_MAIN] +
-                       parts[ZR_ACCOUNT_CREDIT] !=
-                   0) {
-            break;
+            left[posting.debit] += posting.amount_cents;
+            charge_seen = true;
+        } else if (charge_seen) {
+            return;
+        } else if (ours && posting.kind == ZR_TRANSFER_CHARGE_CREDIT) {
+            CHECK(posting.credit <= ZR_ACCOUNT_POOL);
+            left[posting.credit] -= posting.amount_cents;
         }
         transfer = posting.previous;
     }
+}
+
+void
+ledger_credit_charge(struct state *state, const struct command *command, struct wallet_row *wallet,
+                     const struct ledger_entry *credit)
+{
+    static const uint8_t order[] = {ZR_ACCOUNT_WRITE_OFF, ZR_ACCOUNT_MAIN, ZR_ACCOUNT_CREDIT};
+    int64_t left[ZR_ACCOUNT_POOL + 1] = {0};
+    int64_t cents = credit->amount_cents;
+
+    CHECK(cents >= 0);
+    charge_find_left(state, wallet, &credit->call_ref, left);
     for (size_t i = 0; i < sizeof order; i++) {
-        const struct ledger_entry entry = {.amount_cents = parts[order[i]],
-                                           .contractor = contractor,
+        const int64_t part = cents < left[order[i]] ? cents : left[order[i]];
+        const struct ledger_entry entry = {.amount_cents = part,
+                                           .contractor = credit->contractor,
                                            .debit = ZR_ACCOUNT_REFUNDS,
                                            .credit = order[i],
                                            .kind = ZR_TRANSFER_CHARGE_CREDIT,
-                                           .call_ref = *call_ref};
-        if (entry.amount_cents > 0) {
+                                           .call_ref = credit->call_ref};
+        if (part > 0) {
             (void)ledger_post(state, command, wallet, &entry);
-            wallet->charged_cents -= entry.amount_cents;
+            wallet->charged_cents -= part;
+            cents -= part;
         }
     }
 }
 
-/* A reference that was seen before: the same payment, or another one under its name (I14). */
-static uint16_t
-topup_repeated(struct state *state, const struct zr_topup_request *request, uint64_t transfer_id,
-               struct zr_topup_reply *reply)
+/* Transfers are numbered in commit order: the first one of that command or of a later one. */
+static uint64_t
+transfer_find_seq(struct state *state, uint64_t seq)
 {
+    uint64_t low = 1;
+    uint64_t high = state_counter_now(state, COUNTER_TRANSFER) + 1;
     struct posting_row posting;
-    struct wallet_row wallet;
 
-    if (!state_posting_get(state, transfer_id, &posting)) {
-        return ZR_STATUS_INTERNAL;
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+
+        if (state_posting_get(state, middle, &posting) && posting.commit_seq < seq) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    state_wallet_get(state, posting.contractor, &wallet);
-    *reply = (struct zr_topup_reply){
-        .commit_seq = posting.commit_seq,
-        .transfer_id = transfer_id,
-        .contractor = posting.contractor,
-        .posted_cents = wallet.main_cents + wallet.credit_cents,
-    };
-    if (posting.contractor != request->contractor ||
-        posting.amount_cents != request->amount_cents) {
-        return ZR_STATUS_DUPLICATE_REF;
-    }
-    return ZR_STATUS_OK;
+    return low;
 }
 
-uint16_t
-ledger_topup_apply(struct state *state, const struct command *command,
-                   const struct zr_topup_request *request, struct zr_topup_reply *reply,
-                   struct effects *effects)
+uint64_t
+ledger_charged_ms(struct state *state, uint64_t settled_seq, const struct zr_id *call_ref)
 {
-    struct contractor_row contractor;
-    struct wallet_row wallet;
-    uint64_t transfer_id;
+    uint64_t transfer = transfer_find_seq(state, settled_seq);
+    struct posting_row posting;
 
-    if (request->provider_ref[0] == '\0') {
-        return command_invalid(effects, &zr_topup_request_shape, "provider_ref");
+    while (state_posting_get(state, transfer, &posting) && posting.commit_seq == settled_seq) {
+        if (posting.kind == ZR_TRANSFER_CHARGE &&
+            memcmp(&posting.call_ref, call_ref, sizeof *call_ref) == 0) {
+            return posting.time_ms;
+        }
+        transfer++;
     }
-    if (request->amount_cents > TOPUP_MAX_CENTS) {
-        return command_invalid(effects, &zr_topup_request_shape, "amount_cents");
-    }
-    if (state_provider_ref_get(state, request->provider_ref, &transfer_id)) {
-        const uint16_t status = topup_repeated(state, request, transfer_id, reply);
-
-        effects->duplicate = status == ZR_STATUS_OK;
-        return status;
-    }
-    if (!state_contractor_get(state, request->contractor, &contractor)) {
-        return ZR_STATUS_NOT_FOUND;
-    }
-    if (contractor.status == ZR_CONTRACTOR_CLOSED) {
-        return ZR_STATUS_ACCOUNT_CLOSED;
-    }
-    if (request->amount_cents < TOPUP_MIN_CENTS) {
-        return ZR_STATUS_MIN_AMOUNT;
-    }
-    state_wallet_get(state, request->contractor, &wallet);
-    transfer_id = ledger_post(state, command, &wallet,
-                              &(struct ledger_entry){.amount_cents = request->amount_cents,
-                                                     .contractor = request->contractor,
-                                                     .debit = ZR_ACCOUNT_CLEARING,
-                                                     .credit = ZR_ACCOUNT_MAIN,
-                                                     .kind = ZR_TRANSFER_TOPUP});
-    state_wallet_put(state, request->contractor, &wallet);
-    state_provider_ref_put(state, request->provider_ref, transfer_id);
-    *reply = (struct zr_topup_reply){
-        .commit_seq = command->seq,
-        .transfer_id = transfer_id,
-        .contractor = request->contractor,
-        .posted_cents = wallet.main_cents + wallet.credit_cents,
-    };
-    return ZR_STATUS_OK;
+    return 0;
 }
 
 uint16_t
@@ -248,8 +206,8 @@ ledger_wallet_get(struct state *state, const struct command *command,
     return ZR_STATUS_OK;
 }
 
-static bool
-account_is_wallets(uint8_t account)
+bool
+ledger_account_is_wallets(uint8_t account)
 {
     return account == ZR_ACCOUNT_MAIN || account == ZR_ACCOUNT_CREDIT;
 }
@@ -257,7 +215,7 @@ account_is_wallets(uint8_t account)
 static void
 posting_to_wire(struct zr_ledger_row *row, uint64_t transfer_id, const struct posting_row *posting)
 {
-    const bool debited = account_is_wallets(posting->debit);
+    const bool debited = ledger_account_is_wallets(posting->debit);
 
     *row = (struct zr_ledger_row){
         .transfer_id = transfer_id,
@@ -297,7 +255,7 @@ ledger_list(struct state *state, const struct command *command,
     while (transfer != 0 && reply->entries_count < PAGE &&
            state_posting_get(state, transfer, &posting)) {
         /* What was written off moved no account of the wallet: its rows add up without it. */
-        if (account_is_wallets(posting.debit) || account_is_wallets(posting.credit)) {
+        if (ledger_account_is_wallets(posting.debit) || ledger_account_is_wallets(posting.credit)) {
             posting_to_wire(&reply->entries[reply->entries_count++], transfer, &posting);
         }
         reply->next = transfer;

@@ -3,18 +3,16 @@
  *
  * A wallet's MAIN and CREDIT are liabilities of the network; its own accounts (CLEARING,
  * REVENUE_CALLS ...) are the other sides. Every posting debits one account and credits another,
- * so all balances sum to 0 (I10). domain.md M5 is the table of events.
+ * so all balances sum to 0 (I10). domain.md M5 is the table of events. What a balance means for its
+ * owner, and how a wallet is put, is in funds.h.
  */
 #ifndef ZR_LEDGER_H
 #define ZR_LEDGER_H
 
-#include "server/domain/command.h"
+#include "server/domain/funds.h"
 
-/* MAIN + CREDIT - holds. */
-int64_t wallet_available_cents(const struct wallet_row *wallet);
-
-/* OK, LOW below the dearest claim's rate, DRY below every claim's (M5). */
-uint8_t wallet_funds_state(const struct wallet_row *wallet);
+/* MAIN or CREDIT: a contractor's, not the network's. */
+bool ledger_account_is_wallets(uint8_t account);
 
 /* What a posting is about. */
 struct ledger_entry {
@@ -37,14 +35,20 @@ uint64_t ledger_post(struct state *state, const struct command *command, struct 
 void ledger_charge(struct state *state, const struct command *command, struct wallet_row *wallet,
                    const struct ledger_entry *charge, int64_t overdraft_cents);
 
-/* Undo a charge whole by linked credits: WRITE_OFF's part first, then MAIN, then CREDIT (M5). */
+/*
+ * Give `credit->amount_cents` of the charge of `credit->call_ref` back by linked credits, in the
+ * order WRITE_OFF's part, MAIN's, CREDIT's, each at most what earlier credits have left of it
+ * (M5, I12). Walks the wallet's ledger back to the charge: rare, and never asked for by a client
+ * alone but where the record proves him right.
+ */
 void ledger_credit_charge(struct state *state, const struct command *command,
-                          struct wallet_row *wallet, uint32_t contractor,
-                          const struct zr_id *call_ref);
+                          struct wallet_row *wallet, const struct ledger_entry *credit);
 
-uint16_t ledger_topup_apply(struct state *state, const struct command *command,
-                            const struct zr_topup_request *request, struct zr_topup_reply *reply,
-                            struct effects *effects);
+/*
+ * When the call was charged, Unix ms: the posting that the command at `settled_seq` made for it.
+ * 0 when there is none. Costs some thirty reads, however long ago it was.
+ */
+uint64_t ledger_charged_ms(struct state *state, uint64_t settled_seq, const struct zr_id *call_ref);
 
 uint16_t ledger_wallet_get(struct state *state, const struct command *command,
                            const struct zr_wallet_get_request *request,

@@ -4,7 +4,10 @@
 #include "server/domain/people.h"
 
 #include "protocol/check.h"
+#include "server/domain/localtime.h"
+#include "server/domain/schedule.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { CONCURRENCY_MAX = 1000 };
@@ -132,7 +135,12 @@ contractor_fill(struct contractor_row *row, const struct zr_contractor_put_reque
     row->has_dispatch = request->has_dispatch;
     row->phones_count = (uint8_t)request->phones_count;
     for (int i = 0; i < CONTRACTOR_PHONES_MAX; i++) {
-        row->phones[i] = i < request->phones_count ? request->phones[i].phone : 0;
+        const uint64_t phone = i < request->phones_count ? request->phones[i].phone : 0;
+
+        if (phone != row->phones[i]) {
+            row->phones_down &= (uint8_t) ~(1u << i); /* It was another phone that is down. */
+        }
+        row->phones[i] = phone;
     }
     memcpy(row->name, request->name, sizeof row->name);
     row->version++;
@@ -176,37 +184,25 @@ people_contractor_put_apply(struct state *state, const struct command *command,
         state_contractor_bind(state, &request->contractor_id, contractor);
     }
     contractor_fill(&row, request);
+    row.zone = localtime_zone_find(zip.timezone);
     state_contractor_put(state, contractor, &row);
     *reply = (struct zr_contractor_put_reply){
         .commit_seq = command->seq, .contractor = contractor, .version = row.version};
     return ZR_STATUS_OK;
 }
 
-uint16_t
-people_contractor_status_apply(struct state *state, const struct command *command,
-                               const struct zr_contractor_status_request *request,
-                               struct zr_contractor_put_reply *reply)
+uint8_t
+contractor_zone(struct state *state, uint32_t contractor, const struct contractor_row *row,
+                uint64_t now_ms)
 {
-    struct contractor_row row;
+    struct schedule_row schedule;
 
-    if (!state_contractor_get(state, request->contractor, &row)) {
-        return ZR_STATUS_NOT_FOUND;
+    if ((row->profile & PROFILE_SCHEDULE) != 0 &&
+        state_schedule_get(state, contractor, &schedule)) {
+        return schedule_zone_at(&schedule, now_ms);
     }
-    *reply =
-        (struct zr_contractor_put_reply){.contractor = request->contractor, .version = row.version};
-    if (request->expected_version != 0 && request->expected_version != row.version) {
-        return ZR_STATUS_VERSION_CONFLICT;
-    }
-    if (row.status == ZR_CONTRACTOR_CLOSED && request->contractor_status != ZR_CONTRACTOR_CLOSED) {
-        return ZR_STATUS_ACCOUNT_CLOSED;
-    }
-    row.status = request->contractor_status;
-    row.licence_expires_ms = request->licence_expires_ms;
-    row.version++;
-    state_contractor_put(state, request->contractor, &row);
-    reply->version = row.version;
-    reply->commit_seq = command->seq;
-    return ZR_STATUS_OK;
+    /* A ZIP table may name a zone that this server does not know. */
+    return row->zone != 0 ? row->zone : localtime_zone_find("UTC");
 }
 
 uint16_t
@@ -238,8 +234,16 @@ people_contractor_get(struct state *state, const struct command *command,
         .has_dispatch = row.has_dispatch != 0,
         .paused = row.paused != 0,
         .phones_count = row.phones_count,
+        .paused_deadline_ms = row.paused ? row.pause.deadline_ms : 0,
+        .suspended_deadline_ms = row.suspended_deadline_ms,
+        .licence_deadline_ms = row.licence_deadline_ms,
+        .unavailable_deadline_ms = row.unavailable_deadline_ms,
+        .modes = row.modes != 0 ? row.modes : (uint8_t)MODE_PHONE,
+        .phones_down = row.phones_down,
     };
     memcpy(reply->name, row.name, sizeof row.name);
+    (void)snprintf(reply->timezone, sizeof reply->timezone, "%s",
+                   localtime_zone_name(contractor_zone(state, contractor, &row, command->time_ms)));
     for (uint8_t i = 0; i < row.phones_count; i++) {
         reply->phones[i].phone = row.phones[i];
     }

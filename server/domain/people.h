@@ -4,7 +4,12 @@
  * A principal is keyed by the hash of its public key; deleting the row revokes it. A contractor
  * has a client-made 128-bit id and a dense number that this server assigns; everything else
  * names it by the number. New ones are PENDING; their status and licence change only by
- * CONTRACTOR_STATUS (R1).
+ * CONTRACTOR_STATUS (R1):
+ *
+ *     PENDING, APPROVED, SUSPENDED --> each other --> CLOSING --30 d--> CLOSED
+ *
+ * SUSPENDED starts a clock against the titles and takes back the offers; CLOSING ends the claims
+ * and cannot be undone.
  */
 #ifndef ZR_PEOPLE_H
 #define ZR_PEOPLE_H
@@ -27,6 +32,10 @@ uint16_t people_contractor_put_apply(struct state *state, const struct command *
 uint16_t people_contractor_status_apply(struct state *state, const struct command *command,
                                         const struct zr_contractor_status_request *request,
                                         struct zr_contractor_put_reply *reply);
+
+/* The zone of the contractor's clock at that instant: its schedule's, else its office ZIP's. */
+uint8_t contractor_zone(struct state *state, uint32_t contractor, const struct contractor_row *row,
+                        uint64_t now_ms);
 
 uint16_t people_contractor_get(struct state *state, const struct command *command,
                                const struct zr_contractor_get_request *request,

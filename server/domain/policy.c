@@ -4,10 +4,13 @@
 #include "server/domain/policy.h"
 
 #include "protocol/check.h"
+#include "server/domain/funds.h"
+#include "server/domain/slot_change.h"
 
 #include <string.h>
 
-enum { HOURS_S = 3600, DAYS_S = 24 * HOURS_S, RING_SLACK_S = 5 };
+enum { HOURS_S = 3600, DAYS_S = 24 * HOURS_S, RING_SLACK_S = 5, DISPUTE_DAYS = 30 };
+enum { ATTESTATION_MAX = 3 };
 
 const struct policy_row policy_default = {
     .version = 0,
@@ -15,7 +18,7 @@ const struct policy_row policy_default = {
     .dup_days = 30,
     .funds_grace_s = 72 * HOURS_S,
     .pause_grace_s = 14 * DAYS_S,
-    .offer_window_s = 0,
+    .offer_window_s = DAYS_S,
     .max_call_s = 4 * HOURS_S,
     .overdraft_cents = -1,
     .ring_timeout_s = 30,
@@ -28,6 +31,10 @@ const struct policy_row policy_default = {
     .dup_scope = ZR_DUP_PER_CONTRACTOR,
     .funds_rule = ZR_FUNDS_SLOT_RATE,
     .duration_check = ZR_DURATION_CLIP,
+    .attestation_min = 0,
+    .cooldown_misses = 0,
+    .cooldown_s = 0,
+    .dispute_days = DISPUTE_DAYS,
 };
 
 uint8_t
@@ -52,9 +59,6 @@ policy_wrong_field(const struct zr_policy *policy)
 {
     const uint32_t attempt_s = (uint32_t)policy->ring_timeout_s + RING_SLACK_S;
 
-    if (policy->offer_window_s != 0) {
-        return "offer_window_s";
-    }
     if (policy->overdraft_cents < -1) {
         return "overdraft_cents";
     }
@@ -105,8 +109,10 @@ policy_to_wire(struct zr_policy *wire, const struct policy_row *row)
 }
 
 static void
-policy_from_wire(struct policy_row *row, const struct zr_policy *wire)
+policy_from_wire(struct policy_row *row, const struct zr_policy_put_request *request)
 {
+    const struct zr_policy *wire = &request->policy[0];
+
     *row = (struct policy_row){
         .qualify_ms = wire->qualify_ms,
         .dup_days = wire->dup_days,
@@ -125,7 +131,28 @@ policy_from_wire(struct policy_row *row, const struct zr_policy *wire)
         .dup_scope = wire->dup_scope,
         .funds_rule = wire->funds_rule,
         .duration_check = wire->duration_check,
+        .attestation_min = request->attestation_min,
+        .cooldown_misses = request->cooldown_misses,
+        .cooldown_s = request->cooldown_s,
+        /* 0 is what a client says that does not know of it. */
+        .dispute_days = request->dispute_days != 0 ? request->dispute_days : DISPUTE_DAYS,
     };
+}
+
+/* A slot's own policy may have added a position, and somebody may wait for one. */
+static void
+policy_settle_slot(struct state *state, const struct command *command, const struct policy_key *key)
+{
+    const struct zr_slot_key slot_key = {key->zip, key->category};
+    struct slot_change change;
+
+    if (key->scope != ZR_SCOPE_SLOT) {
+        return; /* Too many slots: each settles when it changes next (waitlist.h). */
+    }
+    slot_change_begin(&change, state, command, &slot_key);
+    if (change.slot.claims_count > 0 || change.slot.waiting > 0) {
+        slot_change_commit(&change);
+    }
 }
 
 /* A scope names exactly the parts of the key that it has. */
@@ -138,6 +165,36 @@ scope_key_is_valid(const struct zr_policy_put_request *request)
         return false;
     }
     return request->scope == ZR_SCOPE_SLOT || request->zip == 0;
+}
+
+/* A multiplier is a price: whoever it reaches may be dry, or not any more (R53, R63). */
+static void
+policy_tell_prices(struct state *state, const struct command *command, const struct policy_key *key,
+                   const struct policy_row *before, const struct policy_row *after)
+{
+    if (before->multiplier_2_bp == after->multiplier_2_bp &&
+        before->multiplier_3_bp == after->multiplier_3_bp) {
+        return;
+    }
+    if (key->scope == ZR_SCOPE_SLOT) {
+        funds_slot_changed(state, command, key->zip, key->category);
+    } else {
+        funds_prices_changed(state, command);
+    }
+}
+
+static void
+policy_write(struct state *state, const struct command *command, const struct policy_key *key,
+             struct policy_row *row)
+{
+    struct policy_row before;
+
+    (void)policy_for_slot(state, key->zip, key->category, &before);
+    row->version = (uint32_t)state_counter_next(state, COUNTER_POLICY_VERSION);
+    (void)state_counter_next(state, COUNTER_CATALOGUE);
+    state_policy_put(state, *key, row);
+    policy_settle_slot(state, command, key);
+    policy_tell_prices(state, command, key, &before, row);
 }
 
 uint16_t
@@ -164,6 +221,9 @@ policy_put_apply(struct state *state, const struct command *command,
         effects->detail = (uint16_t)(effects->detail + zr_policy_put_request_shape.block_bytes);
         return ZR_STATUS_INVALID_FIELD;
     }
+    if (request->attestation_min > ATTESTATION_MAX) {
+        return command_invalid(effects, &zr_policy_put_request_shape, "attestation_min");
+    }
     if (key.category != 0 && !state_category_get(state, key.category, &category)) {
         return ZR_STATUS_NOT_FOUND;
     }
@@ -177,10 +237,8 @@ policy_put_apply(struct state *state, const struct command *command,
         reply->version = version;
         return ZR_STATUS_VERSION_CONFLICT;
     }
-    policy_from_wire(&row, &request->policy[0]);
-    row.version = (uint32_t)state_counter_next(state, COUNTER_POLICY_VERSION);
-    (void)state_counter_next(state, COUNTER_CATALOGUE);
-    state_policy_put(state, key, &row);
+    policy_from_wire(&row, request);
+    policy_write(state, command, &key, &row);
     reply->version = row.version;
     reply->commit_seq = command->seq;
     return ZR_STATUS_OK;

@@ -1,162 +1,154 @@
 /*
- * release.c - how claims end, and who inherits a title. See claim.h.
+ * release.c - how claims end: RELEASE, at once or at the end of the period (R16), and the one way
+ * out of a slot that every end takes. See claim.h.
  */
 #include "protocol/check.h"
 #include "server/domain/claim.h"
-#include "server/domain/ledger.h"
-#include "server/domain/policy.h"
-#include "server/domain/pricing.h"
+#include "server/domain/condition.h"
+#include "server/domain/event.h"
+#include "server/domain/funds.h"
+#include "server/domain/localtime.h"
+#include "server/domain/offer.h"
+#include "server/domain/people.h"
 #include "server/domain/slot.h"
+#include "server/domain/slot_change.h"
 
-/* Rate of a live claim at the rank it has today. */
-static int64_t
-claim_rate_cents(struct state *state, uint64_t claim_id, const struct claim_row *claim)
+/* ---- out of the slot --------------------------------------------------------------------------
+ */
+
+static void
+end_tell(struct slot_change *change, uint64_t claim_id, const struct claim_row *claim)
 {
-    struct category_row category;
-    struct policy_row policy;
-    struct slot_row slot;
-    int index;
-
-    state_slot_get(state, claim->zip, claim->category, &slot);
-    index = slot_find_claim(&slot, claim_id);
-    if (index == SLOT_NO_CLAIM || !state_category_get(state, claim->category, &category)) {
-        return 0;
+    if (claim->state == ZR_CLAIM_FORFEITED) {
+        return; /* Its caller said so, with the reason. */
     }
-    (void)policy_for_slot(state, claim->zip, claim->category, &policy);
-    return pricing_rate_cents(&policy, category.rate_cents, slot_rank(&slot, index));
+    slot_change_tell(change, (struct event_row){.type = ZR_EVENT_CLAIM_ENDED,
+                                                .contractor = claim->contractor,
+                                                .claim_id = claim_id,
+                                                .code = claim->state});
 }
 
-void
-claim_recount_rates(struct state *state, uint32_t contractor)
+/* Take the claim out; its title, or the title that was offered to it, goes on. Returns the claim
+ * that inherited at once, 0 = none. */
+static uint64_t
+slot_leave(struct slot_change *change, uint64_t claim_id, const struct claim_row *claim)
 {
-    struct wallet_row wallet;
-    struct claim_row claim;
-    uint64_t claim_id = 0;
+    struct slot_row *slot = &change->slot;
+    const int index = slot_find_claim(slot, claim_id);
+    const bool was_primary = slot_find_primary(slot) == index;
+    int heir;
 
-    state_wallet_get(state, contractor, &wallet);
-    wallet.rate_max_cents = 0;
-    wallet.rate_min_cents = 0;
-    while ((claim_id = state_claim_next(state, contractor, claim_id)) != 0) {
-        int64_t rate;
-
-        if (!state_claim_get(state, claim_id, &claim) || claim.ended_ms != 0) {
-            continue;
-        }
-        rate = claim_rate_cents(state, claim_id, &claim);
-        if (rate > wallet.rate_max_cents) {
-            wallet.rate_max_cents = rate;
-        }
-        if (wallet.rate_min_cents == 0 || rate < wallet.rate_min_cents) {
-            wallet.rate_min_cents = rate;
-        }
-    }
-    state_wallet_put(state, contractor, &wallet);
-}
-
-/* May this backup be promoted? Hours, caps and concurrency do not matter (M2 "Opening"). */
-static bool
-heir_may_accept(struct state *state, const struct slot_claim_row *heir, int64_t primary_rate_cents)
-{
-    struct contractor_row contractor;
-    struct wallet_row wallet;
-
-    if (!state_contractor_get(state, heir->contractor, &contractor)) {
-        return false;
-    }
-    if (contractor.status != ZR_CONTRACTOR_APPROVED || contractor.paused || heir->paused) {
-        return false;
-    }
-    state_wallet_get(state, heir->contractor, &wallet);
-    return wallet_available_cents(&wallet) >= primary_rate_cents;
-}
-
-/* Hand the vacant title to the first backup by seq that may take it. Returns its index. */
-static int
-slot_promote(struct state *state, uint32_t zip, uint16_t category, struct slot_row *slot)
-{
-    struct category_row row;
-    struct policy_row policy;
-    struct claim_row claim;
-    int64_t rate;
-
-    CHECK(slot_find_primary(slot) == SLOT_NO_CLAIM);
-    (void)policy_for_slot(state, zip, category, &policy);
-    rate = state_category_get(state, category, &row)
-               ? pricing_rate_cents(&policy, row.rate_cents, 1)
-               : 0;
-    for (int i = 0; i < slot->claims_count; i++) {
-        if (heir_may_accept(state, &slot->claims[i], rate) &&
-            state_claim_get(state, slot->claims[i].claim_id, &claim)) {
-            claim.title = ZR_TITLE_PRIMARY;
-            state_claim_put(state, slot->claims[i].claim_id, &claim);
-            slot->claims[i].title = ZR_TITLE_PRIMARY;
-            return i;
-        }
-    }
-    slot->open = slot->claims_count > 0;
-    return SLOT_NO_CLAIM;
-}
-
-/* Take the claim out of its slot; a vacant title goes on. Returns the heir's contractor or 0. */
-static uint32_t
-slot_leave(struct state *state, uint64_t claim_id, const struct claim_row *claim,
-           uint64_t *promoted_claim_id)
-{
-    struct slot_row slot;
-    uint32_t heir = 0;
-    int index;
-
-    *promoted_claim_id = 0;
-    state_slot_get(state, claim->zip, claim->category, &slot);
-    index = slot_find_claim(&slot, claim_id);
     CHECK(index != SLOT_NO_CLAIM);
-    slot_remove(&slot, index);
-    if (claim->title == ZR_TITLE_PRIMARY) {
-        index = slot_promote(state, claim->zip, claim->category, &slot);
-        if (index != SLOT_NO_CLAIM) {
-            *promoted_claim_id = slot.claims[index].claim_id;
-            heir = slot.claims[index].contractor;
-        }
+    CHECK(slot->claims[index].contractor == claim->contractor); /* I5 */
+    end_tell(change, claim_id, claim);
+    offer_withdraw(change, claim_id);
+    slot_remove(slot, index);
+    if (was_primary) {
+        offer_open_title(change);
+    } else {
+        offer_continue(change);
     }
-    if (slot.claims_count == 0) {
-        slot.open = 0;
+    slot_change_commit(change);
+    heir = was_primary ? slot_find_primary(slot) : SLOT_NO_CLAIM;
+    return heir == SLOT_NO_CLAIM ? 0 : slot->claims[heir].claim_id;
+}
+
+uint64_t
+claim_end(struct state *state, const struct command *command, uint64_t claim_id,
+          uint8_t claim_state)
+{
+    struct slot_change change;
+    struct contractor_row contractor;
+    struct claim_row claim;
+    uint64_t heir;
+
+    CHECK(claim_state == ZR_CLAIM_RELEASED || claim_state == ZR_CLAIM_EXPIRED ||
+          claim_state == ZR_CLAIM_FORFEITED);
+    if (!state_claim_get(state, claim_id, &claim) ||
+        !state_contractor_get(state, claim.contractor, &contractor)) {
+        return 0; /* The storage failed: this batch is thrown away. */
     }
-    slot.version++;
-    slot_check(&slot);
-    state_slot_put(state, claim->zip, claim->category, &slot);
+    CHECK(claim.ended_ms == 0);
+    CHECK(contractor.claims > 0);
+    claim.ended_ms = command->time_ms;
+    claim.state = claim_state;
+    state_claim_put(state, claim_id, &claim);
+    contractor.claims--;
+    state_contractor_put(state, claim.contractor, &contractor);
+    slot_change_begin(&change, state, command, &(struct zr_slot_key){claim.zip, claim.category});
+    heir = slot_leave(&change, claim_id, &claim);
+    funds_rates_changed(state, command, claim.contractor);
     return heir;
 }
+
+/* ---- at the end of the period ------------------------------------------------------------------
+ */
+
+void
+claim_lapse(struct state *state, const struct command *command, uint64_t claim_id,
+            struct claim_row *claim)
+{
+    struct contractor_row contractor;
+
+    CHECK(claim->ended_ms == 0);
+    CHECK(claim->lapse_ms == 0);
+    if (!state_contractor_get(state, claim->contractor, &contractor)) {
+        return; /* The storage failed: this batch is thrown away. */
+    }
+    claim->lapse_ms = localtime_period_end_ms(
+        contractor_zone(state, claim->contractor, &contractor, command->time_ms), claim->anchor_day,
+        command->time_ms);
+    state_claim_put(state, claim_id, claim);
+    condition_arm_claim(
+        state, command, claim_id,
+        &(struct condition_clock){.condition = CONDITION_LAPSING, .deadline_ms = claim->lapse_ms});
+}
+
+/* RELEASE at period end: it routes on until then, but inherits nothing any more (M2). */
+static void
+release_later(struct state *state, const struct command *command, uint64_t claim_id,
+              struct claim_row *claim)
+{
+    struct slot_change change;
+    int index;
+
+    claim_lapse(state, command, claim_id, claim);
+    slot_change_begin(&change, state, command, &(struct zr_slot_key){claim->zip, claim->category});
+    index = slot_find_claim(&change.slot, claim_id);
+    CHECK(index != SLOT_NO_CLAIM);
+    change.slot.claims[index].lapsing = 1;
+    offer_withdraw(&change, claim_id);
+    offer_continue(&change);
+    slot_change_commit(&change);
+}
+
+/* ---- RELEASE ----------------------------------------------------------------------------------
+ */
 
 uint16_t
 claim_release_apply(struct state *state, const struct command *command,
                     const struct zr_release_request *request, struct zr_claim_state_reply *reply,
                     struct effects *effects)
 {
+    const bool at_once = request->when == ZR_RELEASE_NOW;
     struct contractor_row contractor;
     struct claim_row claim;
-    uint32_t heir;
 
     if (!claim_find_own(state, command, request->claim_id, &claim, &contractor)) {
         return ZR_STATUS_NOT_FOUND;
     }
-    *reply = (struct zr_claim_state_reply){.commit_seq = command->seq,
-                                           .claim_id = request->claim_id,
-                                           .contractor = claim.contractor,
-                                           .state = ZR_CLAIM_RELEASED};
-    if (claim.ended_ms != 0) {
+    *reply = (struct zr_claim_state_reply){
+        .commit_seq = command->seq, .claim_id = request->claim_id, .contractor = claim.contractor};
+    if (claim.ended_ms != 0 || (!at_once && claim.lapse_ms != 0)) {
         effects->duplicate = true; /* The wish is true already (protocol.md "Status"). */
-        return ZR_STATUS_OK;
+    } else if (at_once) {
+        reply->promoted_claim_id = claim_end(state, command, request->claim_id, ZR_CLAIM_RELEASED);
+        claim.ended_ms = command->time_ms;
+        claim.state = ZR_CLAIM_RELEASED;
+    } else {
+        release_later(state, command, request->claim_id, &claim);
     }
-    heir = slot_leave(state, request->claim_id, &claim, &reply->promoted_claim_id);
-    claim.ended_ms = command->time_ms;
-    claim.state = ZR_CLAIM_RELEASED;
-    state_claim_put(state, request->claim_id, &claim);
-    CHECK(contractor.claims > 0);
-    contractor.claims--;
-    state_contractor_put(state, claim.contractor, &contractor);
-    claim_recount_rates(state, claim.contractor);
-    if (heir != 0) {
-        claim_recount_rates(state, heir);
-    }
+    reply->state = claim_wire_state(&claim);
+    reply->period_end_ms = claim.ended_ms == 0 ? claim.lapse_ms : 0;
     return ZR_STATUS_OK;
 }

@@ -4,8 +4,11 @@
 #include "server/domain/settlement.h"
 
 #include "protocol/check.h"
+#include "server/domain/event.h"
+#include "server/domain/funds.h"
 #include "server/domain/ledger.h"
 #include "server/domain/policy.h"
+#include "server/domain/usage.h"
 
 #include <string.h>
 
@@ -84,31 +87,53 @@ is_duplicate(struct state *state, const struct command *command, const struct po
     return from_ms <= row.charged_ms + policy->dup_days * DAY_MS;
 }
 
+/* Both of them: the scope may be another one tomorrow. The charge before it is kept, one deep. */
 static void
-remember_charge(struct state *state, const struct command *command, const struct zr_id *call_ref,
-                const struct call_row *call, const struct call_leg_row *leg)
+remember_charge(struct state *state, const struct command *command, const struct call_view *call,
+                const struct call_leg_row *leg)
 {
-    const struct duplicate_row row = {*call_ref, command->time_ms};
+    for (int network = 0; call->row.caller_hash != 0 && network <= 1; network++) {
+        const struct duplicate_key key = duplicate_key_for(&call->row, leg, network != 0);
+        struct duplicate_row row = {{{0}}, 0, {{0}}, 0};
+        struct duplicate_row before;
 
-    if (call->caller_hash == 0) {
-        return;
+        if (state_duplicate_get(state, key, &before)) {
+            row.previous_ref = before.call_ref;
+            row.previous_ms = before.charged_ms;
+        }
+        row.call_ref = call->call_ref;
+        row.charged_ms = command->time_ms;
+        state_duplicate_put(state, key, &row);
     }
-    state_duplicate_put(state, duplicate_key_for(call, leg, false), &row);
-    state_duplicate_put(state, duplicate_key_for(call, leg, true), &row);
 }
 
-/* Only a full credit takes the earlier charge out of the window (M4, E61). */
+static bool
+is_same_call(const struct zr_id *left, const struct zr_id *right)
+{
+    return memcmp(left, right, sizeof *left) == 0;
+}
+
+/* Only a full credit takes the charge out of the window; what was before it counts again (M4, E61).
+ */
 static void
-forget_charge(struct state *state, const struct zr_id *call_ref, const struct call_row *call,
-              const struct call_leg_row *leg)
+forget_charge(struct state *state, const struct call_view *call, const struct call_leg_row *leg)
 {
     struct duplicate_row row;
 
-    for (int network = 0; network <= 1; network++) {
-        const struct duplicate_key key = duplicate_key_for(call, leg, network != 0);
+    for (int network = 0; call->row.caller_hash != 0 && network <= 1; network++) {
+        const struct duplicate_key key = duplicate_key_for(&call->row, leg, network != 0);
 
-        if (call->caller_hash != 0 && state_duplicate_get(state, key, &row) &&
-            memcmp(&row.call_ref, call_ref, sizeof *call_ref) == 0) {
+        if (!state_duplicate_get(state, key, &row)) {
+            continue;
+        }
+        if (row.previous_ms != 0 && is_same_call(&row.previous_ref, &call->call_ref)) {
+            row.previous_ref = (struct zr_id){{0}};
+            row.previous_ms = 0;
+            state_duplicate_put(state, key, &row);
+        } else if (is_same_call(&row.call_ref, &call->call_ref) && row.previous_ms != 0) {
+            row = (struct duplicate_row){row.previous_ref, row.previous_ms, {{0}}, 0};
+            state_duplicate_put(state, key, &row);
+        } else if (is_same_call(&row.call_ref, &call->call_ref)) {
             state_duplicate_del(state, key);
         }
     }
@@ -116,78 +141,154 @@ forget_charge(struct state *state, const struct zr_id *call_ref, const struct ca
 
 /*
  * How far below 0 the charge may take the wallet. Its rate may have changed since CONNECT, and with
- * it the overdraft; what was held then is the contractor's to pay all the same.
+ * it the overdraft; what is held until now is the contractor's to pay all the same. What comes
+ * late, by a ticket alone or after the sweep gave the hold back, finds the plain overdraft.
  */
 static int64_t
-leg_overdraft_cents(struct state *state, const struct policy_row *policy,
+leg_overdraft_cents(const struct policy_row *policy, const struct contractor_row *contractor,
                     const struct wallet_row *wallet, const struct call_leg_row *leg)
 {
     const int64_t held_to_cents = wallet_available_cents(wallet) - leg->rate_cents;
-    struct contractor_row contractor;
-    int64_t overdraft_cents;
-    const bool found = state_contractor_get(state, leg->contractor, &contractor);
+    const int64_t overdraft_cents =
+        settlement_overdraft_cents(policy, contractor, wallet, leg->rate_cents);
+    const bool held = leg->connected_ms != 0 && (leg->flags & LEG_SWEPT) == 0;
 
-    CHECK(found);
-    overdraft_cents = settlement_overdraft_cents(policy, &contractor, wallet, leg->rate_cents);
-    if (leg->connected_ms != 0 && held_to_cents < -overdraft_cents) {
-        return -held_to_cents;
-    }
-    return overdraft_cents;
+    return held && held_to_cents < -overdraft_cents ? -held_to_cents : overdraft_cents;
+}
+
+/* What both ways to settle end with: the hold is released, with or without a charge before. */
+static void
+settlement_write(struct state *state, const struct command *command, const struct call_view *call,
+                 struct call_leg_row *leg, const struct contractor_row *contractor)
+{
+    settlement_tell(state, command, call, leg, contractor->tenant);
+    usage_settle(state, command, leg->contractor, contractor,
+                 &(struct usage_settlement){.connected_ms = leg->connected_ms,
+                                            .held_cents = leg->hold_cents,
+                                            .charged_cents = leg->amount_cents});
+    leg->hold_cents = 0;
+}
+
+static void
+hold_release(struct wallet_row *wallet, const struct call_leg_row *leg)
+{
+    CHECK(wallet->held_cents >= leg->hold_cents);
+    wallet->held_cents -= leg->hold_cents;
 }
 
 void
-settlement_apply(struct state *state, const struct command *command, const struct zr_id *call_ref,
-                 struct call_row *call, struct call_leg_row *leg)
+settlement_apply(struct state *state, const struct command *command, struct call_view *call,
+                 struct call_leg_row *leg, const struct contractor_row *contractor)
 {
     struct policy_row policy;
     struct wallet_row wallet;
     struct settlement_facts facts;
 
     CHECK(leg->settlement == ZR_SETTLEMENT_OPEN);
-    (void)policy_for_slot(state, call->zip, call->category, &policy);
+    (void)policy_for_slot(state, call->row.zip, call->row.category, &policy);
     facts = (struct settlement_facts){
         .talk_ms = leg->talk_ms,
         .qualify_ms = leg->qualify_ms,
         .voicemail = (leg->flags & LEG_VOICEMAIL) != 0,
-        .call_charged = call->charged != 0,
-        .unscreened = policy.screening_required && !call->screened,
-        .duplicate = is_duplicate(state, command, &policy, call, leg),
+        .call_charged = call->row.charged != 0,
+        .unscreened = policy.screening_required && !call->row.screened,
+        .duplicate = is_duplicate(state, command, &policy, &call->row, leg),
     };
     leg->settlement = settlement_decide(&facts);
     leg->settled_seq = command->seq;
 
     state_wallet_get(state, leg->contractor, &wallet);
-    CHECK(wallet.held_cents >= leg->hold_cents);
-    wallet.held_cents -= leg->hold_cents;
-    leg->hold_cents = 0;
+    hold_release(&wallet, leg);
     if (leg->settlement == ZR_SETTLEMENT_CHARGED) {
-        CHECK(!call->charged);
-        call->charged = 1;
+        CHECK(!call->row.charged);
+        call->row.charged = 1;
         leg->amount_cents = leg->rate_cents; /* I8 */
         ledger_charge(state, command, &wallet,
                       &(struct ledger_entry){.amount_cents = leg->rate_cents,
                                              .contractor = leg->contractor,
-                                             .call_ref = *call_ref},
-                      leg_overdraft_cents(state, &policy, &wallet, leg));
-        remember_charge(state, command, call_ref, call, leg);
+                                             .call_ref = call->call_ref},
+                      leg_overdraft_cents(&policy, contractor, &wallet, leg));
+        remember_charge(state, command, call, leg);
     }
-    state_wallet_put(state, leg->contractor, &wallet);
+    settlement_write(state, command, call, leg, contractor);
+    funds_wallet_put(state, command, leg->contractor, &wallet);
 }
 
 void
-settlement_credit(struct state *state, const struct command *command, const struct zr_id *call_ref,
-                  struct call_row *call, struct call_leg_row *leg)
+settlement_void(struct state *state, const struct command *command, struct call_view *call,
+                struct call_leg_row *leg, const struct contractor_row *contractor)
+{
+    struct wallet_row wallet;
+
+    CHECK(leg->settlement == ZR_SETTLEMENT_OPEN);
+    CHECK(leg->connected_ms != 0);
+    leg->settlement = ZR_SETTLEMENT_STALE_VOID;
+    leg->settled_seq = command->seq;
+    state_wallet_get(state, leg->contractor, &wallet);
+    hold_release(&wallet, leg);
+    settlement_write(state, command, call, leg, contractor);
+    settlement_tell_reconcile(state, command, call, leg);
+    funds_wallet_put(state, command, leg->contractor, &wallet);
+}
+
+void
+settlement_credit(struct state *state, const struct command *command, struct call_view *call,
+                  struct call_leg_row *leg, int64_t cents)
 {
     struct wallet_row wallet;
 
     CHECK(leg->settlement == ZR_SETTLEMENT_CHARGED);
-    state_wallet_get(state, leg->contractor, &wallet);
-    ledger_credit_charge(state, command, &wallet, leg->contractor, call_ref);
-    state_wallet_put(state, leg->contractor, &wallet);
-    forget_charge(state, call_ref, call, leg);
-    leg->settlement = ZR_SETTLEMENT_CREDITED;
+    CHECK(cents >= 0);
+    CHECK(cents <= leg->amount_cents); /* I12 */
+    leg->amount_cents -= cents;
+    leg->credited_cents += cents;
     leg->settled_seq = command->seq;
-    leg->amount_cents = 0;
+    if (leg->amount_cents == 0) {
+        leg->settlement = ZR_SETTLEMENT_CREDITED;
+        forget_charge(state, call, leg);
+    }
+    if (cents > 0) {
+        state_wallet_get(state, leg->contractor, &wallet);
+        ledger_credit_charge(state, command, &wallet,
+                             &(struct ledger_entry){.amount_cents = cents,
+                                                    .contractor = leg->contractor,
+                                                    .call_ref = call->call_ref});
+        funds_wallet_put(state, command, leg->contractor, &wallet);
+    }
+}
+
+/* What every event about a leg says. */
+static struct event_row
+event_of(const struct call_view *call, const struct call_leg_row *leg, uint8_t type)
+{
+    return (struct event_row){.call_ref = call->call_ref,
+                              .contractor = leg->contractor,
+                              .zip = call->row.zip,
+                              .category = call->row.category,
+                              .type = type,
+                              .code = leg->settlement};
+}
+
+void
+settlement_tell(struct state *state, const struct command *command, const struct call_view *call,
+                const struct call_leg_row *leg, uint32_t tenant)
+{
+    struct event_row event = event_of(call, leg, ZR_EVENT_CALL_SETTLED);
+
+    event.tenant = tenant;
+    event.amount_cents = leg->amount_cents;
+    event_emit(state, command, &event);
+}
+
+void
+settlement_tell_reconcile(struct state *state, const struct command *command,
+                          const struct call_view *call, const struct call_leg_row *leg)
+{
+    struct event_row event = event_of(call, leg, ZR_EVENT_RECONCILE);
+
+    event.tenant = call->row.tenant;
+    event.audience = AUDIENCE_CALLS;
+    event_emit(state, command, &event);
 }
 
 uint8_t

@@ -4,7 +4,7 @@
 #ifndef ZR_SETTLEMENT_H
 #define ZR_SETTLEMENT_H
 
-#include "server/domain/command.h"
+#include "server/domain/call.h"
 
 /* Facts about a leg at its settlement. */
 struct settlement_facts {
@@ -32,17 +32,35 @@ int64_t settlement_overdraft_cents(const struct policy_row *policy,
                                    const struct wallet_row *wallet, int64_t rate_cents);
 
 /*
- * Settle a leg: release its hold, charge or not, remember the charge for duplicates. Changes
- * *call and *leg in memory and puts the wallet; the caller puts the call.
+ * Settle an OPEN leg of the call: release its hold, charge or not, remember the charge for
+ * duplicates, tell the contractor (CALL_SETTLED). `contractor` is the leg's row. Changes the call
+ * in memory and puts the wallet; the caller puts the call.
  */
-void settlement_apply(struct state *state, const struct command *command,
-                      const struct zr_id *call_ref, struct call_row *call,
-                      struct call_leg_row *leg);
+void settlement_apply(struct state *state, const struct command *command, struct call_view *call,
+                      struct call_leg_row *leg, const struct contractor_row *contractor);
 
-/* Undo the charge of a leg whole: evidence proved it wrong (voicemail after QUALIFY, E36). */
-void settlement_credit(struct state *state, const struct command *command,
-                       const struct zr_id *call_ref, struct call_row *call,
-                       struct call_leg_row *leg);
+/*
+ * No END came and nothing proves the talk: STALE_VOID, the hold is released (M4 "Without END").
+ * As above, and the call's tenant is asked to RECONCILE.
+ */
+void settlement_void(struct state *state, const struct command *command, struct call_view *call,
+                     struct call_leg_row *leg, const struct contractor_row *contractor);
+
+/*
+ * Give `cents` of a CHARGED leg back, at most what is left of it (I12). amount_cents becomes what
+ * is left; with nothing left the leg is CREDITED, and only then does its charge leave the
+ * duplicate window (M4, E61). Tells nobody; the caller puts the call.
+ */
+void settlement_credit(struct state *state, const struct command *command, struct call_view *call,
+                       struct call_leg_row *leg, int64_t cents);
+
+/* CALL_SETTLED to the contractor: the leg as it stands. */
+void settlement_tell(struct state *state, const struct command *command,
+                     const struct call_view *call, const struct call_leg_row *leg, uint32_t tenant);
+
+/* RECONCILE to the call's SWITCHes and CALLCENTERs: their report and ours differ for good (E53). */
+void settlement_tell_reconcile(struct state *state, const struct command *command,
+                               const struct call_view *call, const struct call_leg_row *leg);
 
 /* The settlement that `talk_ms` and `voicemail` alone would give this leg (contradictions, E46). */
 uint8_t settlement_expected(const struct call_leg_row *leg, uint32_t talk_ms, bool voicemail);

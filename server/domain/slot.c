@@ -116,17 +116,74 @@ slot_same_cascade(const struct slot_row *left, const struct slot_row *right)
     return true;
 }
 
+bool
+slot_is_taken(const struct slot_row *slot)
+{
+    return slot->title_state == ZR_TITLE_STATE_HELD ||
+           slot->title_state == ZR_TITLE_STATE_OFFERED || slot->reserved_contractor != 0;
+}
+
+bool
+slot_is_full(const struct slot_row *slot, uint8_t max_positions)
+{
+    return slot->claims_count >= max_positions || slot->reserved_contractor != 0 ||
+           slot->waiting > 0;
+}
+
+void
+slot_end_chain(struct slot_row *slot)
+{
+    CHECK(slot->offer_id == 0);
+    CHECK(slot_find_primary(slot) == SLOT_NO_CLAIM);
+    slot->chain_claim_id = 0;
+    slot->title_state = slot->claims_count > 0 ? ZR_TITLE_STATE_OPEN : ZR_TITLE_STATE_VACANT;
+}
+
+/* Each title_state has its own shape (rows.h). */
+static void
+slot_check_title(const struct slot_row *slot, int primaries)
+{
+    const bool offered = slot->title_state == ZR_TITLE_STATE_OFFERED;
+
+    CHECK(offered == (slot->offer_id != 0));
+    CHECK(offered == (slot->offer_claim_id != 0));
+    CHECK(offered == (slot->offer_deadline_ms != 0));
+    CHECK(slot->chain_claim_id == slot->offer_claim_id);
+    switch ((enum zr_title_state)slot->title_state) {
+    case ZR_TITLE_STATE_VACANT:
+        CHECK(slot->claims_count == 0);
+        break;
+    case ZR_TITLE_STATE_HELD:
+        CHECK(primaries == 1);
+        break;
+    case ZR_TITLE_STATE_OFFERED:
+        CHECK(slot_find_claim(slot, slot->offer_claim_id) != SLOT_NO_CLAIM);
+        CHECK(primaries == 0);
+        break;
+    case ZR_TITLE_STATE_OPEN:
+        CHECK(slot->claims_count > 0);
+        CHECK(primaries == 0);
+        break;
+    }
+}
+
 void
 slot_check(const struct slot_row *slot)
 {
     int primaries = 0;
 
     CHECK(slot->claims_count <= SLOT_CLAIMS_MAX);
+    CHECK(slot->title_state >= ZR_TITLE_STATE_VACANT);
+    CHECK(slot->title_state <= ZR_TITLE_STATE_OPEN);
     for (int i = 0; i < slot->claims_count; i++) {
         CHECK(slot->claims[i].contractor != 0);
         CHECK(i == 0 || slot->claims[i - 1].claim_id < slot->claims[i].claim_id);
+        CHECK(slot_find_contractor(slot, slot->claims[i].contractor) == i);
         primaries += slot->claims[i].title == ZR_TITLE_PRIMARY;
     }
     CHECK(primaries <= 1);
-    CHECK(slot->open == 0 || primaries == 0);
+    slot_check_title(slot, primaries);
+    /* Who has a reservation is the head of the waitlist, so somebody waits. */
+    CHECK((slot->reserved_contractor != 0) == (slot->reserved_deadline_ms != 0));
+    CHECK(slot->reserved_contractor == 0 || slot->waiting > 0);
 }

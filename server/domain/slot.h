@@ -34,7 +34,20 @@ void slot_remove(struct slot_row *slot, int index);
 /* True when the two would ring the same contractors under the same conditions (R41). */
 bool slot_same_cascade(const struct slot_row *left, const struct slot_row *right);
 
-/* Abort when the row breaks I1, I2 or its own bounds. On write and after read. */
+/* "Taken" on the map: an outsider's CLAIM would not yield PRIMARY, because the title is held or
+ * offered, or a reservation stands (R42). */
+bool slot_is_taken(const struct slot_row *slot);
+
+/* No position is free for an outsider: all are used, or somebody waits for the next one (M2). */
+bool slot_is_full(const struct slot_row *slot, uint8_t max_positions);
+
+/* Where the title goes when nobody is left to be asked: OPEN to the live backups, or VACANT. */
+void slot_end_chain(struct slot_row *slot);
+
+/*
+ * Abort when the row breaks I1, I2 or its own bounds, or when title_state, offer and reservation
+ * contradict its claims. On write and after read.
+ */
 void slot_check(const struct slot_row *slot);
 
 #endif

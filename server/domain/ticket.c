@@ -35,7 +35,9 @@ put_head(struct zr_builder *builder, const struct ticket *ticket, uint8_t key_id
     zr_builder_put_u64(builder, ticket->snapshot_seq);
     zr_builder_put_u64(builder, ticket->caller_hash);
     zr_builder_put_u32(builder, ticket->tenant);
-    zr_builder_put_u32(builder, ticket->zip | (uint32_t)ticket->ring_timeout_s << 20);
+    /* 20 bits hold a ZIP, 6 a ring timeout, and the last 2 an attestation. */
+    zr_builder_put_u32(builder, ticket->zip | (uint32_t)ticket->ring_timeout_s << 20 |
+                                    (uint32_t)ticket->attestation << 30);
     zr_builder_put_u32(builder, ticket->policy_version);
     zr_builder_put_u32(builder, ticket->qualify_ms);
     zr_builder_put_u16(builder, ticket->category);
@@ -53,6 +55,7 @@ ticket_encode(uint8_t bytes[TICKET_BYTES_MAX], const struct ticket *ticket,
     CHECK(ticket->candidates_count <= TICKET_CANDIDATES_MAX);
     CHECK(ticket->tried_count + ticket->candidates_count <= TICKET_CANDIDATES_MAX);
     CHECK(ticket->ring_timeout_s <= 60);
+    CHECK(ticket->attestation <= 3);
     CHECK(ticket->expires_ms - ticket->issued_ms <= UINT32_MAX);
 
     zr_builder_init(&builder, bytes, TICKET_BYTES_MAX);
@@ -100,7 +103,8 @@ take_head(struct zr_reader *reader, struct ticket *ticket)
     ticket->tenant = zr_reader_take_u32(reader);
     zip_and_ring = zr_reader_take_u32(reader);
     ticket->zip = zip_and_ring & 0xFFFFF;
-    ticket->ring_timeout_s = (uint16_t)(zip_and_ring >> 20);
+    ticket->ring_timeout_s = (uint16_t)(zip_and_ring >> 20 & 0x3FF);
+    ticket->attestation = (uint8_t)(zip_and_ring >> 30);
     ticket->policy_version = zr_reader_take_u32(reader);
     ticket->qualify_ms = zr_reader_take_u32(reader);
     ticket->category = zr_reader_take_u16(reader);
@@ -144,7 +148,7 @@ ticket_decode(struct ticket *ticket, const uint8_t *bytes, size_t bytes_count)
 
 bool
 ticket_verify(const uint8_t *bytes, size_t bytes_count, const struct ticket_keys *keys,
-              struct mac *mac)
+              uint64_t now_ms, struct mac *mac)
 {
     uint8_t expected[MAC_BYTES];
 
@@ -152,9 +156,12 @@ ticket_verify(const uint8_t *bytes, size_t bytes_count, const struct ticket_keys
         return false;
     }
     for (uint8_t i = 0; i < keys->count; i++) {
-        if (keys->keys[i].id == bytes[1]) {
-            mac_sign(mac, expected, keys->keys[i].key, bytes, bytes_count - MAC_BYTES);
-            return mac_equal(expected, bytes + bytes_count - MAC_BYTES);
+        const struct ticket_key *key = &keys->keys[i];
+
+        if (key->id == bytes[1]) {
+            mac_sign(mac, expected, key->key, bytes, bytes_count - MAC_BYTES);
+            return (key->until_ms == 0 || now_ms < key->until_ms) &&
+                   mac_equal(expected, bytes + bytes_count - MAC_BYTES);
         }
     }
     return false;

@@ -21,6 +21,7 @@ enum {
     TICKET_TRIED_MAX = 4,
     TICKET_SETTLE_DAYS = 7, /* CONNECT and END later than this after issue are TOO_LATE (M4). */
     TICKET_SLACK_S = 30,    /* Life: cascade budget plus this. */
+    TICKET_KEYS_MAX = 16,   /* Signing and verify-only ones together. */
 };
 
 enum ticket_mode { TICKET_STEP = 1, TICKET_LIST = 2, TICKET_QUERY = 3 };
@@ -50,19 +51,24 @@ struct ticket {
     uint8_t revision;
     uint8_t attempt; /* Index of the first candidate. */
     uint8_t screened;
+    uint8_t attestation; /* STIR/SHAKEN: 0 unknown, 1 A, 2 B, 3 C. */
     uint8_t tried_count;
     uint8_t candidates_count;
     uint32_t tried[TICKET_TRIED_MAX]; /* Contractors that had their turn. */
     struct ticket_candidate candidates[TICKET_CANDIDATES_MAX];
 };
 
-/* The signing keys: `keys[0]` signs, all verify. */
+/* A key that tickets are signed with, while it is young, and verified by (keys.h). */
+struct ticket_key {
+    uint64_t until_ms; /* Exclusive: unknown from then on; 0 = a signing key, no end is set. */
+    uint8_t id;
+    uint8_t key[MAC_KEY_BYTES];
+};
+
+/* Those that are known, newest first: `keys[0]` signs, all verify. */
 struct ticket_keys {
     uint8_t count;
-    struct {
-        uint8_t id;
-        uint8_t key[MAC_KEY_BYTES];
-    } keys[2];
+    struct ticket_key keys[TICKET_KEYS_MAX];
 };
 
 /* Write and sign. Returns bytes written, <= TICKET_BYTES_MAX. */
@@ -72,9 +78,9 @@ uint16_t ticket_encode(uint8_t bytes[TICKET_BYTES_MAX], const struct ticket *tic
 /* Read without judging the signature: for commands that were verified when they were taken up. */
 bool ticket_decode(struct ticket *ticket, const uint8_t *bytes, size_t bytes_count);
 
-/* True when one of our keys signed exactly these bytes (E63). */
+/* True when a key that is known at now_ms signed exactly these bytes (E63). */
 bool ticket_verify(const uint8_t *bytes, size_t bytes_count, const struct ticket_keys *keys,
-                   struct mac *mac);
+                   uint64_t now_ms, struct mac *mac);
 
 /* The candidate with this attempt number, or NULL. */
 const struct ticket_candidate *ticket_candidate_at(const struct ticket *ticket, uint8_t index);

@@ -83,6 +83,7 @@ cache_refresh(struct cache *cache, struct state *state, uint64_t version)
     store_scan(state->view, TABLE_ZIP, load_zip, cache);
     store_scan(state->view, TABLE_OFFERED, load_offered, cache);
     store_scan(state->view, TABLE_POLICY, load_policy, cache);
+    cache->suppresses = store_count(state->view, TABLE_SUPPRESS) > 0;
     (void)policy_for_slot(state, 0, 0, &cache->network_policy);
     for (unsigned i = 1; i < CATEGORIES_MAX; i++) {
         const uint16_t category = (uint16_t)i;

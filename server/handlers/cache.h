@@ -17,6 +17,7 @@ struct cache {
     uint64_t version; /* Of the catalogue that it holds. */
     bool loaded;
     bool slot_policies; /* Some slot has its own: then it must be looked up. */
+    bool suppresses;    /* So with callers that nobody is rung for. */
     bool category_policy[CATEGORIES_MAX];
     bool category_exists[CATEGORIES_MAX];
     struct category_row categories[CATEGORIES_MAX];

@@ -5,6 +5,8 @@
 
 #include "protocol/check.h"
 #include "server/domain/call.h"
+#include "server/domain/cascade.h"
+#include "server/handlers/declines.h"
 #include "server/handlers/dispatch.h"
 
 #include <string.h>
@@ -19,6 +21,13 @@ report_refuse(struct service *service, const struct request *request,
     return dispatch_reply(request, reply, status, 0, &service->reply);
 }
 
+static bool
+report_ticket_is_ours(struct service *service, const uint8_t *bytes, size_t bytes_count)
+{
+    return ticket_verify(bytes, bytes_count, service_keys(service),
+                         clock_now_ms(service->options.clock), service->mac);
+}
+
 static struct job *
 report_take_job(struct service *service, const struct request *request,
                 const struct zr_operation *operation, const struct zr_id *call_id)
@@ -31,18 +40,6 @@ report_take_job(struct service *service, const struct request *request,
     }
     job->call_id = *call_id;
     return job;
-}
-
-/* Write the request into the job again after the worker added to it. */
-static void
-job_encode_request(struct job *job, const struct zr_operation *operation, const void *message)
-{
-    struct zr_builder builder;
-
-    zr_builder_init(&builder, job->frame, sizeof job->frame);
-    zr_message_encode(&builder, &job->header, operation->request, message);
-    CHECK(!builder.failed);
-    zr_header_decode(&job->header, job->frame);
 }
 
 /*
@@ -74,19 +71,70 @@ connect_follow_revision(const struct remembered_call *call, const struct ticket 
     return ZR_STATUS_TICKET_SUPERSEDED;
 }
 
+/*
+ * List mode: the switch rang a later candidate without asking ROUTE_NEXT. The ticket is good
+ * whatever happened since, but would that candidate have been offered now (E66a)? Attestation and
+ * turns are the call's own, and were judged.
+ */
+static bool
+connect_is_stale_step(struct service *service, const struct ticket *ticket,
+                      const struct ticket_candidate *candidate)
+{
+    struct eligibility_call call = {
+        .now_ms = clock_now_ms(service->options.clock),
+        .rate_cents = candidate->rate_cents,
+        .screened = ticket->screened != 0,
+        .attestation = ticket->attestation,
+        .tenant = ticket->tenant,
+        .caller_hash = ticket->caller_hash,
+    };
+    struct eligibility_contractor known;
+    struct policy_row policy;
+    struct slot_row slot;
+    bool live = false;
+
+    service_policy(service, ticket->zip, ticket->category, &policy);
+    service_slot(service, ticket->zip, ticket->category, &slot);
+    call.screening_required = policy.screening_required != 0;
+    call.funds_rule = policy.funds_rule;
+    for (uint16_t i = 0; i < slot.claims_count; i++) {
+        if (slot.claims[i].claim_id == candidate->claim_seq) {
+            live = true;
+            call.claim_paused = slot.claims[i].paused != 0;
+        }
+    }
+    hot_look_for(service->options.hot, candidate->contractor, &call, &known);
+    return !live || eligibility_judge(&known, &call) != 0;
+}
+
+/* What the worker's memory adds to a CONNECT: the lease that becomes a hold, or that there is none.
+ */
+static void
+connect_fill_job(struct service *service, struct job *job, const struct ticket *ticket,
+                 const struct ticket_candidate *candidate, struct remembered_call *call)
+{
+    if (candidate == NULL) {
+        return;
+    }
+    if (call != NULL && call->lease_contractor == candidate->contractor) {
+        calls_hand_over_lease(call, &job->lease_contractor, &job->lease_cents);
+    } else if (candidate != &ticket->candidates[0]) {
+        job->stale_step = connect_is_stale_step(service, ticket, candidate);
+    }
+}
+
 enum frame_verdict
 call_connect_handle(struct service *service, const struct request *request,
                     const struct zr_operation *operation, struct zr_builder *reply)
 {
     struct zr_connect_request *connect = &service->request.connect_request;
-    const struct ticket_candidate *candidate;
     struct remembered_call *call;
     struct ticket ticket;
     struct job *job;
     uint16_t status;
 
     /* All of the ticket before the call: only one of this tenant's calls follows its revision. */
-    if (!ticket_verify(connect->ticket, connect->ticket_length, &service->keys, service->mac) ||
+    if (!report_ticket_is_ours(service, connect->ticket, connect->ticket_length) ||
         !ticket_decode(&ticket, connect->ticket, connect->ticket_length) ||
         ticket.tenant != request->session->tenant || ticket.mode == TICKET_QUERY) {
         return report_refuse(service, request, operation, ZR_STATUS_BAD_TICKET, reply);
@@ -100,11 +148,8 @@ call_connect_handle(struct service *service, const struct request *request,
     if (job == NULL) {
         return dispatch_reply(request, reply, ZR_STATUS_OVERLOADED, RETRY_AFTER_MS, NULL);
     }
-    job_encode_request(job, operation, connect);
-    candidate = ticket_candidate_at(&ticket, connect->index);
-    if (call != NULL && candidate != NULL && call->lease_contractor == candidate->contractor) {
-        calls_hand_over_lease(call, &job->lease_contractor, &job->lease_cents);
-    }
+    dispatch_encode_request(job, connect);
+    connect_fill_job(service, job, &ticket, ticket_candidate_at(&ticket, connect->index), call);
     return dispatch_submit(service, job, request, reply);
 }
 
@@ -141,7 +186,7 @@ call_end_handle(struct service *service, const struct request *request,
     struct job *job;
 
     if (end->ticket_length > 0 &&
-        !ticket_verify(end->ticket, end->ticket_length, &service->keys, service->mac)) {
+        !report_ticket_is_ours(service, end->ticket, end->ticket_length)) {
         return report_refuse(service, request, operation, ZR_STATUS_BAD_TICKET, reply);
     }
     call = calls_find(service->calls, request->session->tenant, &end->call_id);
@@ -152,7 +197,7 @@ call_end_handle(struct service *service, const struct request *request,
     if (end->ticket_length == 0 && call != NULL && end_is_of_newest_ticket(end, call)) {
         end->ticket_length = call->ticket_length;
         memcpy(end->ticket, call->ticket, call->ticket_length);
-        job_encode_request(job, operation, end);
+        dispatch_encode_request(job, end);
     }
     return dispatch_submit(service, job, request, reply);
 }
@@ -180,7 +225,9 @@ job_call_state(struct service *service, const struct job *job)
 void
 call_report_take_back(struct service *service, const struct job *job)
 {
-    if (job->lease_contractor != 0) {
+    if (job->header.op == ZR_OP_DECLINE) {
+        decline_take_back(service, job);
+    } else if (job->lease_contractor != 0) {
         calls_take_back_lease(service->calls,
                               calls_find(service->calls, job->tenant, &job->call_id), job,
                               clock_now_ms(service->options.clock));
@@ -193,9 +240,13 @@ call_report_done(struct service *service, const struct job *job)
     struct remembered_call *call;
     const uint16_t op = job->header.op;
 
-    if (op != ZR_OP_CONNECT && op != ZR_OP_QUALIFY && op != ZR_OP_END) {
+    if (op == ZR_OP_DECLINE) {
+        decline_done(service, job);
+    }
+    if (op != ZR_OP_CONNECT && op != ZR_OP_QUALIFY && op != ZR_OP_KEEPALIVE && op != ZR_OP_END) {
         return;
     }
+    service->steps_stale += job->stale_step && job->status == ZR_STATUS_OK && !job->duplicate;
     call = calls_find(service->calls, job->tenant, &job->call_id);
     call_report_take_back(service, job);
     if (call == NULL) {

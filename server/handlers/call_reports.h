@@ -1,5 +1,5 @@
 /*
- * call_reports.h - CONNECT, QUALIFY and END on their way to the committer and back.
+ * call_reports.h - CONNECT, QUALIFY, KEEPALIVE and END on their way to the committer and back.
  *
  * The worker proves the ticket (the journal is trusted, so the rule does not), and adds what
  * only its memory knows: the lease that a CONNECT turns into a hold, the newest ticket of a call

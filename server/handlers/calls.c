@@ -17,8 +17,9 @@ enum {
 struct calls {
     struct remembered_call *pool;
     struct hot *hot;
-    uint32_t *chains;
-    uint32_t chains_mask;
+    uint32_t *chains;     /* By tenant and call id. */
+    uint32_t *ref_chains; /* By call_ref. */
+    uint32_t chains_mask; /* Of both. */
     uint32_t free;
     uint32_t count;
     uint64_t secret;
@@ -39,6 +40,8 @@ calls_open(struct arena *arena, struct hot *hot, uint32_t calls_max)
     calls->pool = arena_take(arena, (size_t)calls_max * sizeof *calls->pool,
                              "calls: calls that ring (ringing_calls_max)");
     calls->chains = arena_take(arena, (size_t)chains * sizeof *calls->chains, "calls: hash chains");
+    calls->ref_chains =
+        arena_take(arena, (size_t)chains * sizeof *calls->ref_chains, "calls: hash chains");
     calls->chains_mask = chains - 1;
     calls->hot = hot;
     random_fill(&calls->secret, sizeof calls->secret);
@@ -77,6 +80,62 @@ calls_find(struct calls *calls, uint32_t tenant, const struct zr_id *call_id)
         at = call->chain;
     }
     return NULL;
+}
+
+static uint32_t *
+ref_chain_of(struct calls *calls, const struct zr_id *call_ref)
+{
+    const XXH64_hash_t hash =
+        XXH3_64bits_withSeed(call_ref->bytes, sizeof call_ref->bytes, calls->secret);
+
+    return &calls->ref_chains[hash & calls->chains_mask];
+}
+
+struct remembered_call *
+calls_find_ref(struct calls *calls, const struct zr_id *call_ref)
+{
+    uint32_t at = *ref_chain_of(calls, call_ref);
+
+    while (at != 0) {
+        struct remembered_call *call = &calls->pool[at - 1];
+
+        if (memcmp(&call->call_ref, call_ref, sizeof *call_ref) == 0) {
+            return call;
+        }
+        at = call->ref_chain;
+    }
+    return NULL;
+}
+
+static void
+name_remove(struct calls *calls, struct remembered_call *call)
+{
+    const uint32_t at = (uint32_t)(call - calls->pool) + 1;
+    uint32_t *link = ref_chain_of(calls, &call->call_ref);
+
+    while (*link != at) {
+        CHECK(*link != 0);
+        link = &calls->pool[*link - 1].ref_chain;
+    }
+    *link = call->ref_chain;
+    call->named = false;
+}
+
+void
+calls_name(struct calls *calls, struct remembered_call *call, const struct zr_id *call_ref)
+{
+    uint32_t *chain = ref_chain_of(calls, call_ref);
+
+    if (call->named && memcmp(&call->call_ref, call_ref, sizeof *call_ref) == 0) {
+        return;
+    }
+    if (call->named) {
+        name_remove(calls, call);
+    }
+    call->call_ref = *call_ref;
+    call->named = true;
+    call->ref_chain = *chain;
+    *chain = (uint32_t)(call - calls->pool) + 1;
 }
 
 /* Take a slot. A zero link in a free slot means "the slot behind me was never used yet". */
@@ -134,6 +193,9 @@ calls_remove(struct calls *calls, uint32_t at)
     struct remembered_call *call = &calls->pool[at - 1];
     uint32_t *link = chain_of(calls, call->tenant, &call->call_id);
 
+    if (call->named) {
+        name_remove(calls, call);
+    }
     while (*link != at) {
         CHECK(*link != 0);
         link = &calls->pool[*link - 1].chain;

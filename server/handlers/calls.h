@@ -29,6 +29,12 @@ enum remembered_state {
     REMEMBERED_ABANDONED,
 };
 
+/* A contractor that rang and did not want the call (R35). */
+struct remembered_decline {
+    uint64_t commit_seq; /* 0 = on its way to the log. */
+    uint32_t contractor;
+};
+
 struct remembered_call {
     struct zr_id call_id;
     struct zr_id call_ref;
@@ -38,14 +44,20 @@ struct remembered_call {
     int64_t lease_cents;
     uint32_t lease_contractor; /* 0 = no lease. */
     uint32_t tenant;
-    uint32_t chain; /* Next in the hash chain or free list: index + 1. */
-    uint32_t later; /* Next in the wheel's bucket. */
+    uint32_t chain;     /* Next in the hash chain or free list: index + 1. */
+    uint32_t ref_chain; /* Next in the hash chain by call_ref, once it has one. */
+    uint32_t later;     /* Next in the wheel's bucket. */
     uint16_t reply_bytes;
     uint8_t state; /* enum remembered_state */
     uint8_t revision;
     uint8_t attempt;     /* Index of the newest ticket's first candidate. */
     bool connected_once; /* Then only ROUTE_NEXT goes on with it (E32). */
-    uint8_t screening;   /* Bits that a CALLCENTER set (R18). */
+    bool named;          /* It has a call_ref. */
+    uint8_t declines_count;
+    uint8_t tried_count;
+    uint8_t screening; /* Bits that a CALLCENTER set (R18). */
+    struct remembered_decline declines[CALL_LEGS_MAX];
+    uint32_t tried[TICKET_TRIED_MAX]; /* Who had a turn (attempts.h). */
     uint8_t ticket_length;
     uint8_t ticket[TICKET_BYTES_MAX];
     uint8_t reply[CALL_REPLY_BYTES_MAX];
@@ -58,6 +70,12 @@ struct calls *calls_open(struct arena *arena, struct hot *hot, uint32_t calls_ma
 /* The call, or NULL. */
 struct remembered_call *calls_find(struct calls *calls, uint32_t tenant,
                                    const struct zr_id *call_id);
+
+/* The call with that server-issued name, or NULL. Contractors know calls by it (M1). */
+struct remembered_call *calls_find_ref(struct calls *calls, const struct zr_id *call_ref);
+
+/* Give the call its name. Another one later, of a ticket from before a restart, replaces it. */
+void calls_name(struct calls *calls, struct remembered_call *call, const struct zr_id *call_ref);
 
 /* A new one, not in any state yet; NULL when calls_max ring already. */
 struct remembered_call *calls_add(struct calls *calls, uint32_t tenant, const struct zr_id *call_id,

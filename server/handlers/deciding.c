@@ -6,11 +6,13 @@
 #include "protocol/bytes.h"
 #include "protocol/check.h"
 #include "server/domain/pricing.h"
+#include "server/handlers/attempts.h"
 
 #include <endian.h>
 #include <string.h>
 
 enum { LEASE_SLACK_MS = 5000, MS_PER_S = 1000 };
+#define DAY_MS (UINT64_C(24) * 3600 * MS_PER_S)
 
 struct zr_id
 deciding_call_ref(struct service *service, uint64_t now_ms)
@@ -27,10 +29,36 @@ deciding_call_ref(struct service *service, uint64_t now_ms)
     return ref;
 }
 
-static void
-look(void *context, uint32_t contractor, struct eligibility_contractor *known)
+/* Was the caller charged by this contractor lately? The index lags by its fold, so this is a
+ * hint: what a repeated call costs is decided at its settlement (M4). */
+static bool
+caller_is_repeated(struct service *service, const struct deciding *deciding, uint32_t contractor)
 {
-    hot_look(context, contractor, known);
+    const struct duplicate_key key = {deciding->ticket.caller_hash, contractor,
+                                      deciding->ticket.category};
+    struct duplicate_row row;
+
+    return key.caller_hash != 0 && deciding->policy.dup_days > 0 &&
+           state_duplicate_get(service_snapshot(service), key, &row) &&
+           deciding->now_ms <= row.charged_ms + deciding->policy.dup_days * DAY_MS;
+}
+
+struct looking {
+    struct service *service;
+    const struct deciding *deciding;
+};
+
+static void
+look(void *context, uint32_t contractor, const struct eligibility_call *call,
+     struct eligibility_contractor *known)
+{
+    const struct looking *looking = context;
+
+    hot_look_for(looking->service->options.hot, contractor, call, known);
+    if (known->no_duplicates &&
+        caller_is_repeated(looking->service, looking->deciding, contractor)) {
+        known->profile_reasons |= REASON_DUP_RESTRICTED;
+    }
 }
 
 static void
@@ -47,9 +75,52 @@ judge(struct service *service, struct deciding *deciding)
         .tried_count = deciding->ticket.tried_count,
         .want = deciding->want,
         .screened = deciding->ticket.screened != 0,
+        .attestation = deciding->ticket.attestation,
+        .tenant = deciding->ticket.tenant,
+        .caller_hash = deciding->ticket.caller_hash,
     };
+    struct looking looking = {service, deciding};
 
-    cascade_decide(&deciding->decision, &where, &call, look, service->options.hot);
+    hot_prefetch(service->options.hot, &deciding->slot);
+    cascade_decide(&deciding->decision, &where, &call, look, &looking);
+}
+
+bool
+deciding_budget_is_over(const struct deciding *deciding)
+{
+    uint64_t routed_be;
+
+    /* The call's name begins with the time of its first ROUTE. */
+    memcpy(&routed_be, deciding->ticket.call_ref.bytes, sizeof routed_be);
+    return deciding->now_ms >=
+           be64toh(routed_be) + (uint64_t)deciding->policy.cascade_budget_s * MS_PER_S;
+}
+
+bool
+deciding_ring(struct service *service, const struct ticket *ticket,
+              const struct ticket_candidate *candidate, uint8_t outcome)
+{
+    return ring_facts_push(service->rings,
+                           &(struct zr_ring_fact){.call_ref = ticket->call_ref,
+                                                  .time_ms = clock_now_ms(service->options.clock),
+                                                  .contractor = candidate->contractor,
+                                                  .zip = ticket->zip,
+                                                  .category = ticket->category,
+                                                  .outcome = outcome,
+                                                  .rank = candidate->rank});
+}
+
+/* The phone of the first candidate rings from now on. */
+static void
+ring_first(struct service *service, const struct deciding *deciding,
+           const struct cascade_judgement *first)
+{
+    const struct ticket_candidate candidate = {.contractor = first->contractor,
+                                               .rank = first->rank};
+
+    if (!deciding_ring(service, &deciding->ticket, &candidate, 0)) {
+        hot_ring_lose(service->options.hot, first->contractor);
+    }
 }
 
 /*
@@ -71,12 +142,20 @@ lease_first(struct service *service, struct deciding *deciding, struct remembere
             .screened = deciding->ticket.screened != 0,
             .screening_required = deciding->policy.screening_required != 0,
             .funds_rule = deciding->policy.funds_rule,
+            .attestation = deciding->ticket.attestation,
+            .tenant = deciding->ticket.tenant,
+            .caller_hash = deciding->ticket.caller_hash,
         };
         uint32_t reasons;
+        const enum hot_lease lease =
+            hot_lease_take(service->options.hot, first->contractor, &again, &reasons);
 
-        if (hot_lease_take(service->options.hot, first->contractor, &again, &reasons)) {
+        if (lease != HOT_LEASE_REFUSED) {
             calls_set_lease(service->calls, call, first->contractor, first->rate_cents,
                             deciding->now_ms + lease_ms);
+            if (lease == HOT_LEASE_COUNTED) {
+                ring_first(service, deciding, first);
+            }
             return;
         }
         judge(service, deciding);
@@ -152,6 +231,7 @@ reply_fill(struct service *service, const struct deciding *deciding, struct zr_r
             .ring_timeout_s = ticket->ring_timeout_s,
             .index = (uint8_t)(ticket->attempt + i),
             .rank = ticket->candidates[i].rank,
+            .mode = deciding->decision.judged[deciding->decision.candidates[i]].mode,
         };
     }
     if (ticket->candidates_count > 0) {
@@ -191,6 +271,7 @@ record_push(struct service *service, const struct deciding *deciding, uint16_t s
         .time_ms = deciding->now_ms,
         .snapshot_seq = ticket->snapshot_seq,
         .policy_version = ticket->policy_version,
+        .price_version = service->cache->categories[ticket->category].version,
         .tenant = ticket->tenant,
         .zip = ticket->zip,
         .category = ticket->category,
@@ -211,10 +292,9 @@ deciding_remember(struct service *service, const struct deciding *deciding,
 {
     const struct zr_route_reply *route = &service->reply.route_reply;
 
-    call->call_ref = deciding->ticket.call_ref;
+    calls_name(service->calls, call, &deciding->ticket.call_ref);
     call->expires_ms = deciding->ticket.expires_ms;
-    call->revision = deciding->ticket.revision;
-    call->attempt = deciding->ticket.attempt;
+    attempts_remember(call, &deciding->ticket);
     call->ticket_length = (uint8_t)route->ticket_length;
     memcpy(call->ticket, route->ticket, route->ticket_length);
     call->reply_bytes = 0;

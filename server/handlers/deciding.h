@@ -26,6 +26,13 @@ struct deciding {
 uint16_t deciding_run(struct service *service, struct deciding *deciding, uint16_t none,
                       struct remembered_call *call);
 
+/* True when the call has had its time: no new candidate for it (R49, M4 "budgets", E37). */
+bool deciding_budget_is_over(const struct deciding *deciding);
+
+/* Tell the log that the contractor's phone began to ring (outcome 0), or how that ended. */
+bool deciding_ring(struct service *service, const struct ticket *ticket,
+                   const struct ticket_candidate *candidate, uint8_t outcome);
+
 /* Keep the reply for repeats, and leave a record. */
 void deciding_remember(struct service *service, const struct deciding *deciding,
                        struct remembered_call *call, uint16_t status,

@@ -5,8 +5,12 @@
 
 #include "protocol/check.h"
 #include "server/handlers/call_reports.h"
+#include "server/handlers/declines.h"
+#include "server/handlers/explain.h"
+#include "server/handlers/map.h"
 #include "server/handlers/route.h"
 #include "server/handlers/session.h"
+#include "server/handlers/subscriptions.h"
 
 #include <string.h>
 
@@ -51,6 +55,17 @@ dispatch_repeat(const struct request *request, const struct remembered_call *cal
     header.flags |= ZR_FLAG_DUPLICATE;
     zr_header_encode(reply->bytes, &header);
     return FRAME_REPLIED;
+}
+
+void
+dispatch_encode_request(struct job *job, const void *message)
+{
+    struct zr_builder builder;
+
+    zr_builder_init(&builder, job->frame, sizeof job->frame);
+    zr_message_encode(&builder, &job->header, job->operation->request, message);
+    CHECK(!builder.failed);
+    zr_header_decode(&job->header, job->frame);
 }
 
 enum frame_verdict
@@ -138,9 +153,22 @@ dispatch_decoded(struct service *service, const struct request *request,
     case ZR_OP_CONNECT:
         return call_connect_handle(service, request, operation, reply);
     case ZR_OP_QUALIFY:
+    case ZR_OP_KEEPALIVE:
         return call_qualify_handle(service, request, operation, reply);
     case ZR_OP_END:
         return call_end_handle(service, request, operation, reply);
+    case ZR_OP_DECLINE:
+        return decline_handle(service, request, operation, reply);
+    case ZR_OP_EXPLAIN:
+        return explain_handle(service, request, operation, reply);
+    case ZR_OP_AVAILABILITY:
+        return map_availability(service, request, reply);
+    case ZR_OP_MAP_SNAPSHOT:
+        return map_snapshot(service, request, reply);
+    case ZR_OP_MAP_SUBSCRIBE:
+        return subscriptions_follow_map(service, request, reply);
+    case ZR_OP_EVENTS_SUBSCRIBE:
+        return subscriptions_follow_events(service, request, reply);
     default:
         break;
     }
@@ -158,7 +186,8 @@ frame_judge(const struct request *request, uint16_t *status)
     const struct zr_operation *operation = zr_operation_find(header->op);
 
     *status = ZR_STATUS_OK;
-    if (operation == NULL || operation->kind == ZR_OP_KIND_PUSH) {
+    if (operation == NULL || operation->kind == ZR_OP_KIND_PUSH ||
+        operation->kind == ZR_OP_KIND_SYSTEM) {
         *status = ZR_STATUS_UNKNOWN_OP;
     } else if (header->version == 0 || header->version > operation->version) {
         *status = ZR_STATUS_UNSUPPORTED_VERSION;

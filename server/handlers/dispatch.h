@@ -22,6 +22,9 @@ enum frame_verdict dispatch_reply(const struct request *request, struct zr_build
 enum frame_verdict dispatch_repeat(const struct request *request,
                                    const struct remembered_call *call, struct zr_builder *reply);
 
+/* Write the request into the job again after the worker added to it. */
+void dispatch_encode_request(struct job *job, const void *message);
+
 /* Hand the frame to the committer. */
 enum frame_verdict dispatch_submit(struct service *service, struct job *job,
                                    const struct request *request, struct zr_builder *reply);

@@ -4,6 +4,7 @@
 #include "server/handlers/route.h"
 
 #include "protocol/check.h"
+#include "server/handlers/attempts.h"
 #include "server/handlers/deciding.h"
 #include "server/handlers/dispatch.h"
 
@@ -104,37 +105,31 @@ route_screening(const struct request *request, const struct zr_route_request *ro
 static uint64_t
 caller_hash(struct service *service, const struct zr_route_request *route)
 {
-    uint8_t mac[MAC_BYTES];
-    uint64_t hash;
-
     if (route->caller_kind == ZR_CALLER_WITHHELD || route->caller == 0) {
         return 0; /* E51: no duplicate detection without a number. */
     }
-    mac_sign(service->mac, mac, service->caller_key, (const uint8_t *)&route->caller,
-             sizeof route->caller);
-    memcpy(&hash, mac, sizeof hash);
-    return hash == 0 ? 1 : hash;
+    return mac_hash_number(service->mac, service->caller_key, route->caller);
 }
 
-/* Contractors that had their turn in an earlier decision of this call (E32, E33). */
-static void
-route_carry_tried(struct deciding *deciding, const struct remembered_call *call)
+/* Policy wants a better attestation (E40), or the operator wants no call of this number. */
+static bool
+route_is_blocked(struct service *service, const struct zr_route_request *route)
 {
-    struct ticket before;
+    struct policy_row policy;
+    uint32_t version;
 
-    if (call == NULL || call->ticket_length == 0 ||
-        !ticket_decode(&before, call->ticket, call->ticket_length)) {
-        return;
+    service_policy(service, route->zips[0], route->category, &policy);
+    if (!eligibility_is_attested(route->attestation, policy.attestation_min)) {
+        return true;
     }
-    deciding->ticket.tried_count = before.tried_count;
-    memcpy(deciding->ticket.tried, before.tried, sizeof before.tried);
-    deciding->ticket.attempt = before.attempt;
+    return service_catalogue(service)->suppresses && route->caller != 0 &&
+           state_suppress_get(service_snapshot(service), route->caller, &version);
 }
 
 /*
  * The call as it is known: in memory, else in the table. CALL_CONNECTED once it was connected or
  * is over: who has talked to the caller is not offered again (E32), only ROUTE_NEXT goes on.
- * OVERLOADED when no more can be remembered; *call is set on OK.
+ * *call is NULL when it is a new one.
  */
 static uint16_t
 route_find_call(struct service *service, const struct request *request,
@@ -153,8 +148,16 @@ route_find_call(struct service *service, const struct request *request,
     if (state_call_find(service_snapshot(service), tenant, &route->call_id, &call_ref)) {
         return ZR_STATUS_CALL_CONNECTED;
     }
-    *call =
-        calls_add(service->calls, tenant, &route->call_id, clock_now_ms(service->options.clock));
+    return ZR_STATUS_OK;
+}
+
+/* Remember a new call; OVERLOADED when no more can be. */
+static uint16_t
+route_add_call(struct service *service, const struct request *request,
+               const struct zr_route_request *route, struct remembered_call **call)
+{
+    *call = calls_add(service->calls, request->session->tenant, &route->call_id,
+                      clock_now_ms(service->options.clock));
     return *call == NULL ? ZR_STATUS_OVERLOADED : ZR_STATUS_OK;
 }
 
@@ -176,13 +179,13 @@ deciding_begin(struct service *service, struct deciding *deciding, const struct 
         .tenant = request->session->tenant,
         .zip = route->zips[0],
         .category = route->category,
-        /* A query's ticket settles nothing, so it needs no caller to find duplicates by. */
-        .caller_hash = call == NULL ? 0 : caller_hash(service, route),
+        .caller_hash = caller_hash(service, route),
+        .attestation = route->attestation,
         .screened = route_screening(request, route, call),
         .revision = known ? (uint8_t)(call->revision + 1) : 0,
     };
     if (known) {
-        route_carry_tried(deciding, call);
+        attempts_carry(call, &deciding->ticket); /* E32, E33 */
     }
     service_policy(service, route->zips[0], route->category, &deciding->policy);
     /* Attempts of a call are bounded as a whole: a ticket never offers one too many. The slot may
@@ -209,6 +212,22 @@ route_refuse(struct service *service, const struct request *request, uint16_t st
     return dispatch_reply(request, reply, status, 0, answer);
 }
 
+/* No attempt or no time is left for this call; those that it had are listed (E37). */
+static enum frame_verdict
+route_exhausted(struct service *service, const struct request *request,
+                const struct deciding *deciding, struct zr_builder *reply)
+{
+    struct zr_route_reply *answer = &service->reply.route_reply;
+
+    memset(answer, 0, sizeof *answer);
+    answer->call_ref = deciding->ticket.call_ref;
+    answer->zips[0] = deciding->ticket.zip;
+    answer->revision = deciding->ticket.revision;
+    answer->attempt = deciding->ticket.attempt;
+    attempts_list(answer, &deciding->ticket);
+    return dispatch_reply(request, reply, ZR_STATUS_EXHAUSTED, 0, answer);
+}
+
 static enum frame_verdict
 route_decide(struct service *service, const struct request *request,
              const struct zr_route_request *route, struct remembered_call *call,
@@ -219,8 +238,8 @@ route_decide(struct service *service, const struct request *request,
     uint16_t status;
 
     deciding_begin(service, &deciding, request, route, call);
-    if (deciding.want == 0) {
-        return route_refuse(service, request, ZR_STATUS_EXHAUSTED, reply);
+    if (deciding.want == 0 || deciding_budget_is_over(&deciding)) {
+        return route_exhausted(service, request, &deciding, reply);
     }
     status = deciding_run(service, &deciding, ZR_STATUS_NO_COVERAGE, call);
     verdict = dispatch_reply(request, reply, status, 0, &service->reply);
@@ -261,6 +280,13 @@ route_handle(struct service *service, const struct request *request, struct zr_b
     }
     if (status == ZR_STATUS_OK && (route->flags & ROUTE_FLAG_HOLD) != 0) {
         status = route_find_call(service, request, route, &call);
+    }
+    if (status == ZR_STATUS_OK && route_is_blocked(service, route)) {
+        service->calls_blocked++;
+        status = ZR_STATUS_BLOCKED;
+    }
+    if (status == ZR_STATUS_OK && (route->flags & ROUTE_FLAG_HOLD) != 0 && call == NULL) {
+        status = route_add_call(service, request, route, &call);
     }
     if (status == ZR_STATUS_OVERLOADED) {
         service->overloads++;

@@ -5,6 +5,7 @@
  * that a repeat gets the same answer and that an older ticket is told so.
  */
 #include "protocol/check.h"
+#include "server/handlers/attempts.h"
 #include "server/handlers/deciding.h"
 #include "server/handlers/dispatch.h"
 #include "server/handlers/route.h"
@@ -18,20 +19,37 @@ static bool
 next_take_ticket(struct service *service, const struct request *request,
                  const struct zr_route_next_request *next, struct ticket *ticket)
 {
-    return ticket_verify(next->ticket, next->ticket_length, &service->keys, service->mac) &&
+    return ticket_verify(next->ticket, next->ticket_length, service_keys(service),
+                         clock_now_ms(service->options.clock), service->mac) &&
            ticket_decode(ticket, next->ticket, next->ticket_length) &&
            ticket->tenant == request->session->tenant && ticket->mode != TICKET_QUERY &&
            ticket_candidate_at(ticket, next->index) != NULL;
 }
 
-/* Is the call still there to be routed? What memory does not know, the table may. */
+/* Memory does not know the call: the table may, and arbitrates (M6). */
 static uint16_t
-next_judge_call(struct service *service, const struct ticket *ticket, uint8_t index,
-                struct remembered_call **call)
+next_judge_row(struct service *service, const struct ticket *ticket)
 {
     struct state *snapshot = service_snapshot(service);
     struct zr_id call_ref;
     struct call_row row;
+
+    if (!state_call_find(snapshot, ticket->tenant, &ticket->call_id, &call_ref) ||
+        !state_call_get(snapshot, &call_ref, &row)) {
+        return ZR_STATUS_OK;
+    }
+    if (row.state != ZR_CALL_RINGING) {
+        return row.state == ZR_CALL_ABANDONED ? ZR_STATUS_ABANDONED : ZR_STATUS_CALL_CONNECTED;
+    }
+    return row.revision > ticket->revision ? ZR_STATUS_TICKET_SUPERSEDED : ZR_STATUS_OK;
+}
+
+/* Is the call still there to be routed? */
+static uint16_t
+next_judge_call(struct service *service, const struct ticket *ticket, uint8_t index,
+                struct remembered_call **call)
+{
+    uint16_t status;
 
     *call = calls_find(service->calls, ticket->tenant, &ticket->call_id);
     if (*call != NULL) {
@@ -46,9 +64,9 @@ next_judge_call(struct service *service, const struct ticket *ticket, uint8_t in
         }
         return ZR_STATUS_OK;
     }
-    if (state_call_find(snapshot, ticket->tenant, &ticket->call_id, &call_ref) &&
-        state_call_get(snapshot, &call_ref, &row) && row.state != ZR_CALL_RINGING) {
-        return row.state == ZR_CALL_ABANDONED ? ZR_STATUS_ABANDONED : ZR_STATUS_CALL_CONNECTED;
+    status = next_judge_row(service, ticket);
+    if (status != ZR_STATUS_OK) {
+        return status;
     }
     *call = calls_add(service->calls, ticket->tenant, &ticket->call_id,
                       clock_now_ms(service->options.clock));
@@ -70,50 +88,73 @@ deciding_follow(struct service *service, struct deciding *deciding,
 {
     struct ticket *ticket = &deciding->ticket;
 
-    *ticket = *before;
-    for (uint8_t i = before->attempt; i <= next->index; i++) {
-        const struct ticket_candidate *candidate = ticket_candidate_at(before, i);
-
-        CHECK(candidate != NULL);
-        CHECK(ticket->tried_count < TICKET_TRIED_MAX);
-        ticket->tried[ticket->tried_count++] = candidate->contractor;
-    }
-    ticket->attempt = (uint8_t)(next->index + 1);
-    ticket->candidates_count = 0;
+    attempts_end(ticket, before, next->index);
     deciding->now_ms = clock_now_ms(service->options.clock);
     deciding->hold = true;
     deciding->explain = next->explain;
     service_policy(service, ticket->zip, ticket->category, &deciding->policy);
     deciding->want = before->mode == TICKET_STEP ? 1 : TICKET_CANDIDATES_MAX;
-    if (deciding->want > deciding->policy.max_attempts - ticket->attempt) {
+    if (ticket->attempt >= deciding->policy.max_attempts || deciding_budget_is_over(deciding)) {
+        deciding->want = 0; /* E37: no attempt, or no time, is left. */
+    } else if (deciding->want > deciding->policy.max_attempts - ticket->attempt) {
         deciding->want = (uint8_t)(deciding->policy.max_attempts - ticket->attempt);
     }
+}
+
+/* Tell the log how the attempt ended where that counts for the contractor: caps, cool-down, a
+ * destination that fails (M3). Once: a repeat finds the call at its next attempt. */
+static void
+next_tell_outcome(struct service *service, const struct deciding *deciding,
+                  const struct ticket *before, const struct remembered_call *call)
+{
+    const struct zr_route_next_request *next = &service->request.route_next_request;
+    const struct ticket_candidate *candidate = ticket_candidate_at(before, next->index);
+
+    CHECK(candidate != NULL);
+    if (call->attempt <= next->index &&
+        (next->outcome == ZR_OUTCOME_FAILED || deciding->policy.cooldown_misses > 0 ||
+         hot_ring_counts(service->options.hot, candidate->contractor))) {
+        (void)deciding_ring(service, before, candidate, next->outcome);
+    }
+}
+
+static void
+next_fill(struct zr_route_reply *answer, const struct ticket *ticket)
+{
+    memset(answer, 0, sizeof *answer);
+    answer->call_ref = ticket->call_ref;
+    answer->zips[0] = ticket->zip;
+    answer->revision = ticket->revision;
+    answer->attempt = ticket->attempt;
 }
 
 static enum frame_verdict
 next_refuse(struct service *service, const struct request *request, const struct ticket *ticket,
             uint16_t status, struct zr_builder *reply)
 {
+    static const struct ticket none = {.candidates_count = 0};
     struct zr_route_reply *answer = &service->reply.route_reply;
 
-    memset(answer, 0, sizeof *answer);
-    if (ticket != NULL) {
-        answer->call_ref = ticket->call_ref;
-        answer->zips[0] = ticket->zip;
-        answer->revision = ticket->revision;
-        answer->attempt = ticket->attempt;
-    }
+    next_fill(answer, ticket == NULL ? &none : ticket);
     return dispatch_reply(request, reply, status, 0, answer);
 }
 
-/* The cascade has had all its attempts (M4, E37). */
-static bool
-next_is_exhausted(struct service *service, const struct ticket *ticket, uint8_t index)
+/* Nobody is asked any more. The call's memory goes on: a repeat gets the same list (E37). */
+static enum frame_verdict
+next_exhausted(struct service *service, const struct deciding *deciding,
+               struct remembered_call *call, struct zr_builder *reply)
 {
-    struct policy_row policy;
+    struct zr_route_reply *answer = &service->reply.route_reply;
 
-    service_policy(service, ticket->zip, ticket->category, &policy);
-    return index + 1 >= policy.max_attempts;
+    calls_set_lease(service->calls, call, 0, 0, 0);
+    calls_name(service->calls, call, &deciding->ticket.call_ref);
+    attempts_remember(call, &deciding->ticket);
+    call->state = REMEMBERED_RINGING;
+    call->expires_ms = deciding->ticket.expires_ms;
+    call->reply_bytes = 0;
+    next_fill(answer, &deciding->ticket);
+    attempts_list(answer, &deciding->ticket);
+    return dispatch_reply(deciding->request, reply, ZR_STATUS_EXHAUSTED, 0, answer);
 }
 
 static enum frame_verdict
@@ -125,6 +166,10 @@ next_decide(struct service *service, const struct request *request, const struct
     uint16_t status;
 
     deciding_follow(service, &deciding, &service->request.route_next_request, before);
+    next_tell_outcome(service, &deciding, before, call);
+    if (deciding.want == 0) {
+        return next_exhausted(service, &deciding, call, reply);
+    }
     status = deciding_run(service, &deciding, ZR_STATUS_EXHAUSTED, call);
     verdict = dispatch_reply(request, reply, status, 0, &service->reply);
     deciding_remember(service, &deciding, call, status, reply);
@@ -158,10 +203,6 @@ route_next_handle(struct service *service, const struct request *request, struct
         call->state = REMEMBERED_ABANDONED; /* E34 */
         call->expires_ms = ticket.expires_ms;
         status = ZR_STATUS_ABANDONED;
-    }
-    if (status == ZR_STATUS_OK && next_is_exhausted(service, &ticket, next->index)) {
-        calls_set_lease(service->calls, call, 0, 0, 0);
-        status = ZR_STATUS_EXHAUSTED;
     }
     if (status != ZR_STATUS_OK) {
         return next_refuse(service, request, &ticket, status, reply);

@@ -5,9 +5,11 @@
 
 #include "protocol/check.h"
 #include "server/base/log.h"
+#include "server/domain/keys.h"
 #include "server/handlers/call_reports.h"
 #include "server/handlers/dispatch.h"
 #include "server/handlers/session.h"
+#include "server/handlers/subscriptions.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -27,14 +29,14 @@ service_open(const struct service_options *options)
     service->options = *options;
     service->published = committer_published(options->committer);
     service->decisions = committer_decisions(options->committer);
+    service->rings = committer_rings(options->committer);
     service->calls = calls_open(options->arena, options->hot, options->calls_max);
+    service->subscriptions =
+        subscriptions_open(options->arena, options->subscribers_max, options->events_lag_max);
     service->cache = cache_open(options->arena);
     service->mac = mac_open();
-    service->keys.count = identity->ticket_keys_count;
-    for (uint8_t i = 0; i < identity->ticket_keys_count; i++) {
-        service->keys.keys[i].id = identity->ticket_key_ids[i];
-        memcpy(service->keys.keys[i].key, identity->ticket_keys[i], MAC_KEY_BYTES);
-    }
+    service->first_key.id = identity->ticket_key_ids[0];
+    memcpy(service->first_key.key, identity->ticket_keys[0], MAC_KEY_BYTES);
     memcpy(service->caller_key, identity->caller_key, sizeof service->caller_key);
     service->environment = identity->environment;
     service->boot = (uint32_t)store_head(options->store)->boots;
@@ -82,6 +84,8 @@ service_take_job(struct service *service, const struct request *request,
     job->tenant = session->tenant;
     job->contractor = session->contractor;
     job->role = session->role;
+    job->keepalive = session->keepalive;
+    job->stale_step = false;
     job->lease_contractor = 0;
     job->lease_cents = 0;
     memcpy(job->principal, session->peer.key_hash, sizeof job->principal);
@@ -111,6 +115,16 @@ snapshot_begin(struct service *service)
     }
 }
 
+/* What a worker keeps between commits, as the snapshot has it. */
+static void
+catalogue_refresh(struct service *service, uint64_t version)
+{
+    if (!service->cache->loaded || service->cache->version != version) {
+        keys_load(&service->keys, &service->snapshot, &service->first_key, service->mac);
+    }
+    cache_refresh(service->cache, &service->snapshot, version);
+}
+
 struct state *
 service_snapshot(struct service *service)
 {
@@ -124,8 +138,7 @@ service_snapshot(struct service *service)
         memcpy(&service->head, value.bytes, sizeof service->head);
         memcpy(service->snapshot.counters, service->head.counters,
                sizeof service->snapshot.counters);
-        cache_refresh(service->cache, &service->snapshot,
-                      service->head.counters[COUNTER_CATALOGUE]);
+        catalogue_refresh(service, service->head.counters[COUNTER_CATALOGUE]);
     }
     return &service->snapshot;
 }
@@ -149,6 +162,13 @@ service_catalogue(struct service *service)
         (void)service_snapshot(service);
     }
     return service->cache;
+}
+
+const struct ticket_keys *
+service_keys(struct service *service)
+{
+    (void)service_catalogue(service);
+    return &service->keys;
 }
 
 void
@@ -184,6 +204,7 @@ turn_begin(void *context, uint64_t now_ns)
         service_give_job(service, job);
     }
     calls_tick(service->calls, clock_now_ms(service->options.clock));
+    subscriptions_push(service);
 }
 
 /* A snapshot that outlives its turn would keep LMDB from reusing pages (pitfalls.md 24). */

@@ -25,6 +25,8 @@ struct service_options {
     struct clock *clock;
     uint32_t jobs_max;
     uint32_t calls_max;
+    uint32_t subscribers_max; /* Subscriptions of all connections. */
+    uint64_t events_lag_max;  /* Events that a reader may fall behind (E67). */
     uint32_t frame_bytes_max;
     uint16_t credit_default;
     uint16_t credit_max;
@@ -40,10 +42,13 @@ struct service {
     struct net_port net;
     struct committer_published *published;
     struct decision_ring *decisions;
+    struct ring_facts *rings;
     struct calls *calls;
+    struct subscriptions *subscriptions; /* subscriptions.h */
     struct cache *cache;
     struct mac *mac;
-    struct ticket_keys keys;
+    struct ticket_key first_key; /* Of `init`: the others are made from it (keys.h). */
+    struct ticket_keys keys;     /* As of the catalogue's version; service_keys() brings it up. */
     uint8_t caller_key[MAC_KEY_BYTES];
     uint64_t environment;
     uint64_t started_ns;
@@ -60,6 +65,8 @@ struct service {
     uint64_t requests;
     uint64_t overloads;
     uint64_t calls_routed;
+    uint64_t calls_blocked; /* ROUTEs answered BLOCKED (E40). */
+    uint64_t steps_stale; /* CONNECTs of list mode whose contractor was not eligible (E66a). */
     union zr_any_message request; /* Scratch of the frame under way. */
     union zr_any_message reply;
 };
@@ -82,6 +89,9 @@ void service_snapshot_end(struct service *service);
 
 /* The territory and the policies as of the newest commit. */
 const struct cache *service_catalogue(struct service *service);
+
+/* The ticket keys as of the newest commit. */
+const struct ticket_keys *service_keys(struct service *service);
 
 /* The policy in force for a slot. */
 void service_policy(struct service *service, uint32_t zip, uint16_t category,

@@ -5,6 +5,7 @@
 
 #include "protocol/check.h"
 #include "server/handlers/dispatch.h"
+#include "server/handlers/subscriptions.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -61,7 +62,7 @@ hello_judge(struct service *service, const struct request *request,
         return ZR_STATUS_WRONG_ENVIRONMENT;
     }
     if (hello->protocol_min > PROTOCOL_VERSION || hello->protocol_max < PROTOCOL_VERSION ||
-        hello->features_required != 0) {
+        (hello->features_required & ~(uint64_t)FEATURES_KNOWN) != 0) {
         return ZR_STATUS_VERSION;
     }
     return ZR_STATUS_OK;
@@ -89,6 +90,8 @@ session_begin(const struct service *service, struct session *session,
     session->tenant = principal->tenant;
     session->contractor = principal->contractor;
     session->auth_epoch = service->head.counters[COUNTER_AUTH_EPOCH];
+    session->keepalive =
+        ((hello->features_required | hello->features_optional) & FEATURE_KEEPALIVE) != 0;
     session->ready = true;
 }
 
@@ -99,7 +102,7 @@ hello_list_ops(struct zr_hello_reply *reply)
     const struct zr_operation *operations = zr_operations(&count);
 
     for (size_t i = 0; i < count; i++) {
-        if (operations[i].kind != ZR_OP_KIND_PUSH) {
+        if (operations[i].kind != ZR_OP_KIND_PUSH && operations[i].kind != ZR_OP_KIND_SYSTEM) {
             reply->ops[reply->ops_count++] = (struct zr_op_range){
                 .op = (uint16_t)operations[i].op,
                 .version_min = 1,
@@ -117,6 +120,7 @@ hello_reply_fill(const struct service *service, const struct session *session,
         .environment = service->environment,
         .server_time_ms = clock_now_ms(service->options.clock),
         .frame_bytes_max = session->frame_bytes_max,
+        .features = session->keepalive ? FEATURE_KEEPALIVE : 0,
         .tenant = session->tenant,
         .contractor = session->contractor,
         .protocol = PROTOCOL_VERSION,
@@ -248,7 +252,11 @@ session_stats(struct service *service, const struct request *request, struct zr_
         .commits = atomic_load_explicit(&published->commits, memory_order_relaxed),
         .commit_us_total = atomic_load_explicit(&published->commit_us_total, memory_order_relaxed),
         .unfolded_rows = atomic_load_explicit(&published->unfolded_rows, memory_order_relaxed),
+        .ticks = atomic_load_explicit(&published->ticks, memory_order_relaxed),
+        .timers_next_ms = atomic_load_explicit(&published->timer_next_ms, memory_order_relaxed),
         .decisions = service->calls_routed,
+        .steps_stale = service->steps_stale,
+        .calls_blocked = service->calls_blocked,
         .decisions_lost = atomic_load_explicit(&service->decisions->lost, memory_order_relaxed),
         .calls_ringing = calls_count(service->calls),
         .leases_live = hot_leases_count(service->options.hot),
@@ -259,6 +267,7 @@ session_stats(struct service *service, const struct request *request, struct zr_
     stats->commands = stats->commit_seq;
     stats->cpu_us = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
                     (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+    subscriptions_stats(service, stats);
     store_usage(service->options.store, &stats->map_bytes, &stats->map_used_bytes);
     if (service->options.stats != NULL) {
         service->options.stats(service->options.stats_context, stats);

@@ -11,6 +11,12 @@
 
 #include "server/handlers/service.h"
 
+/*
+ * Bits of HELLO's features. KEEPALIVE: the client sends one for each connected leg at least every
+ * few minutes, so that a leg's concurrency unit lives 5 min without one, not 30 (M3 "unit_ttl").
+ */
+enum { FEATURE_KEEPALIVE = 1, FEATURES_KNOWN = FEATURE_KEEPALIVE };
+
 enum frame_verdict session_hello(struct service *service, const struct request *request,
                                  struct zr_builder *reply);
 enum frame_verdict session_ping(struct service *service, const struct request *request,

@@ -206,13 +206,46 @@ port_reply(void *context, struct conn_ref ref, const uint8_t *frame, size_t byte
         worker_count(worker, NET_REPLIES_DROPPED, 1);
         return;
     }
-    /* A push has id 0; of several frames with one id the last answers the request. */
+    /* A notice has id 0; of several frames with one id the last answers the request. */
     if (header.id != 0 && (header.flags & ZR_FLAG_MORE) == 0) {
         CHECK(conn->in_flight > 0);
         conn->in_flight--;
         conn->deadlines.idle_ns = worker_in_ms(worker, worker->config.idle_ms);
     }
     conn_check_ready(worker, conn);
+    (void)conn_append(worker, conn, frame, bytes);
+    worker_queue(worker, conn);
+}
+
+static int64_t
+port_push_room(void *context, struct conn_ref ref)
+{
+    struct worker *const worker = &((struct net *)context)->worker;
+    const struct conn *const conn = worker_find(worker, ref);
+    uint32_t backlog;
+
+    if (conn == NULL || conn->state != CONN_READY) {
+        return PUSH_GONE; /* Behind a GOAWAY only what is in flight is finished. */
+    }
+    backlog = conn_backlog(conn);
+    /* Pushes can wait, replies cannot: they leave the last blocks to them. */
+    if (backlog >= worker->config.out_bytes_low ||
+        worker->blocks.free_count < WORKER_BLOCKS_RESERVE) {
+        return 0;
+    }
+    return (int64_t)(worker->config.out_bytes_low - backlog);
+}
+
+static void
+port_push(void *context, struct conn_ref ref, const uint8_t *frame, size_t bytes)
+{
+    struct worker *const worker = &((struct net *)context)->worker;
+    struct conn *const conn = worker_find(worker, ref);
+
+    CHECK(conn != NULL);
+    CHECK(conn->state == CONN_READY);
+    CHECK(bytes <= conn->session.frame_bytes_max);
+    worker_count(worker, NET_PUSHES, 1);
     (void)conn_append(worker, conn, frame, bytes);
     worker_queue(worker, conn);
 }
@@ -227,7 +260,13 @@ struct net_port
 net_port(struct net *net)
 {
     CHECK(net != NULL);
-    return (struct net_port){.context = net, .reply = port_reply, .wake = port_wake};
+    return (struct net_port){
+        .context = net,
+        .reply = port_reply,
+        .push_room = port_push_room,
+        .push = port_push,
+        .wake = port_wake,
+    };
 }
 
 /* ---- running ---------------------------------------------------------------------------- */

@@ -296,10 +296,10 @@ worker_turn(struct worker *worker)
     if (count > 0) {
         worker->active_ns = worker->now_ns;
     }
-    worker->port.on_turn_begin(worker->port.context, worker->now_ns);
     for (uint32_t i = 0; i < count; i++) {
         book(worker, &worker->events[i]);
     }
+    worker->port.on_turn_begin(worker->port.context, worker->now_ns);
     run_queued(worker, &worker->runnable, worker->runnable.count);
     run_queued(worker, &worker->handshakes, worker->config.handshakes_per_turn);
     worker->port.on_turn_end(worker->port.context);

@@ -13,7 +13,7 @@
 #include <sys/statvfs.h>
 #include <xxhash.h>
 
-enum { CHECKSUM_BYTES = 8, ROW_BYTES_MAX = 32768 };
+enum { CHECKSUM_BYTES = 8, ROW_BYTES_MAX = 40960 };
 
 /* A disk with less than this may have cut a write of ours short. */
 #define DISK_FULL_BYTES (UINT64_C(16) << 20)
@@ -235,7 +235,8 @@ static bool
 checksum_is_judged(const struct store_view *view, enum store_table table)
 {
     return view->writable || table == TABLE_META || table == TABLE_WALLET ||
-           table == TABLE_POSTING || table == TABLE_ACCOUNT || table == TABLE_CALL;
+           table == TABLE_POSTING || table == TABLE_ACCOUNT || table == TABLE_CALL ||
+           table == TABLE_DISPUTE || table == TABLE_AUTOTOPUP;
 }
 
 /* Split a stored value into row and checksum; a wrong one sticks as CORRUPT. */

@@ -31,7 +31,7 @@ enum store_table {
 
 enum store_kind { STORE_KIND_RULE, STORE_KIND_FOLDED, STORE_KIND_LOG, STORE_KIND_SIDE };
 
-enum { STORE_KEY_BYTES_MAX = 64, STORE_COUNTERS_MAX = 8, STORE_SCHEMA = 1 };
+enum { STORE_KEY_BYTES_MAX = 64, STORE_COUNTERS_MAX = 16, STORE_SCHEMA = 2 };
 
 /* What makes this database this network's. Written once, by init. */
 struct store_identity {
@@ -53,6 +53,7 @@ struct store_head {
     uint64_t log_ms;     /* Its log time, or a later one. */
     uint64_t fold_seq;   /* Every touch up to here is in its table. */
     uint64_t boots;      /* Times that a server served from it. */
+    uint64_t alive_ms;   /* The log clock at that commit: an outage begins here (M2). */
     uint64_t counters[STORE_COUNTERS_MAX];
     uint8_t journal_hash[SHA256_BYTES]; /* Of the last journal row. */
 };

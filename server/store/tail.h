@@ -15,7 +15,7 @@
 #include "server/base/arena.h"
 #include "server/store/store.h"
 
-enum { TAIL_KEY_BYTES_MAX = 24, TAIL_ROW_BYTES_MAX = 64, TAIL_UNDO_MAX = 16384 };
+enum { TAIL_KEY_BYTES_MAX = 24, TAIL_ROW_BYTES_MAX = 160, TAIL_UNDO_MAX = 16384 };
 
 /* One touched row. row_bytes 0: deleted. */
 struct tail_row {

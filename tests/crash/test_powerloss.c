@@ -452,6 +452,7 @@ images_wanted(int argc, char **argv)
     return volume != NULL && strcmp(volume, "full") == 0 ? IMAGES_FULL : IMAGES_CI;
 }
 
+/* E56, R70: every image of a power loss holds each acknowledged END, once, in an unbroken chain. */
 int
 main(int argc, char **argv)
 {

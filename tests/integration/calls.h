@@ -22,7 +22,7 @@ struct pair {
 static inline struct pair
 pair_make(uint16_t concurrency, int64_t funds_cents)
 {
-    struct pair pair = {.slot = world_slot(&world)};
+    struct pair pair = {.slot = world_slot_promoting(&world)};
 
     pair.primary = world_contractor(&world, concurrency, funds_cents);
     pair.backup = world_contractor(&world, concurrency, funds_cents);

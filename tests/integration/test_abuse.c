@@ -155,7 +155,7 @@ test_wrong_hello_is_refused_and_ends_the_connection(void **state)
         uint16_t status;
     } rows[] = {
         {"magic", 0, 8, ZR_STATUS_BAD_FRAME},
-        {"features_required", 1, 8, ZR_STATUS_VERSION},
+        {"features_required", 2, 8, ZR_STATUS_VERSION},
         {"environment", 1, 8, ZR_STATUS_WRONG_ENVIRONMENT},
         {"protocol_min", 2, 2, ZR_STATUS_VERSION},
         {"protocol_max", 0, 2, ZR_STATUS_VERSION},

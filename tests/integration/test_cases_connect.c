@@ -16,7 +16,7 @@ struct held {
 static void
 held_make(struct held *held)
 {
-    held->slot = world_slot(&world);
+    held->slot = world_slot_promoting(&world);
     for (int i = 0; i < 2; i++) {
         held->contractors[i] = world_contractor(&world, 9, 50000);
         held->claims[i] = world_claim(&world, held->contractors[i], held->slot);

@@ -17,7 +17,7 @@ struct held {
 static void
 held_make(struct held *held, int count)
 {
-    held->slot = world_slot(&world);
+    held->slot = world_slot_promoting(&world);
     for (int i = 0; i < count; i++) {
         struct zr_claim_result result;
 
@@ -202,7 +202,7 @@ test_r64_the_first_backup_that_may_takes_the_title(void **state)
 static void
 test_m2_promotion_looks_at_money_less_holds(void **state)
 {
-    const struct world_slot slot = world_slot(&world);
+    const struct world_slot slot = world_slot_promoting(&world);
     const struct world_slot busy = world_slot(&world);
     const uint32_t primary = world_contractor(&world, 1, 5000);
     const uint32_t talker = world_contractor(&world, 1, WORLD_RATE + WORLD_RATE - 1);

@@ -5,69 +5,9 @@
 #   ZIPRING_BIN  folder of the programs (default: $BUILD, else build/release)
 #
 # The server has a manual clock: time is moved, never waited for. It is stopped by its pid.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-bin=${ZIPRING_BIN:-${BUILD:-$PWD/build/release}}
+# shellcheck source=tests/lib/cli.sh
+. "$(dirname "$0")/../lib/cli.sh"
 fixtures=tests/integration/fixtures
-work=$(mktemp -d)
-server_pid=
-passed=0
-failed=0
-
-finish() {
-    if [ -n "$server_pid" ]; then
-        kill "$server_pid" 2>/dev/null
-        wait "$server_pid" 2>/dev/null
-    fi
-    rm -rf "$work"
-}
-trap finish EXIT
-
-# Nothing of the caller's own settings may reach the tests.
-unset ZIPRING_URI ZIPRING_CERT ZIPRING_KEY ZIPRING_CA ZIPRING_DEV XDG_CONFIG_HOME
-export HOME=$work/home
-mkdir -p "$HOME"
-
-check() { # what, expected, found
-    if [ "$2" == "$3" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED: %s\n  expected: %s\n  found:    %s\n' "$1" "$2" "$3"
-        [ -z "${out:-}${err:-}" ] || printf '  stdout:   %s\n  stderr:   %s\n' "${out:-}" "${err:-}"
-    fi
-}
-
-matches() { # what, extended regular expression, text
-    if [[ "$3" =~ $2 ]]; then
-        passed=$((passed + 1))
-    else
-        check "$1" "(matches) $2" "$3"
-    fi
-}
-
-# run CODE ARGUMENT...: the command ends with CODE; $out and $err hold what it printed.
-run() {
-    local expected=$1 code
-    shift
-    out=$("$bin/zipring" "$@" 2>"$work/stderr")
-    code=$?
-    err=$(<"$work/stderr")
-    check "exit of: zipring $*" "$expected" "$code"
-    if [ "$code" -ne 0 ] && [ -z "$err" ]; then
-        check "a refusal speaks: zipring $*" "something on stderr" "nothing"
-    fi
-}
-
-# field NAME: its first value in $out, strings without their quotes.
-field() {
-    grep -o "\"$1\":\(\"[^\"]*\"\|[-a-z0-9.]*\)" <<<"$out" | head -n 1 |
-        sed 's/^"[^"]*"://; s/^"\(.*\)"$/\1/'
-}
-
-has() { # NAME VALUE: the first value of a field of $out
-    check "field $1 in $out" "$2" "$(field "$1")"
-}
 
 # ---- usage -----------------------------------------------------------------------------------
 
@@ -106,7 +46,11 @@ for command in "import zips" "category add" "category put" "category list" "cont
     "contractor show" "contractor list" "contractor status" claim release pause resume claims slot \
     route next connect qualify end call "wallet topup" "wallet show" "wallet ledger" "policy get" \
     "policy put" "principal add" "principal revoke" "clock advance" "admin ping" "admin stats" \
-    "admin audit" "admin state-hash" ping dev "dev cert"; do
+    "admin audit" "admin state-hash" ping dev "dev cert" "contractor hours" "contractor schedule" \
+    "contractor caps" "contractor dest" "contractor filters" "claim show" "offer accept" \
+    "offer decline" "waitlist join" "waitlist leave" keepalive explain decline "wallet autotopup" \
+    "wallet topup-result" "wallet reverse" "wallet adjust" "dispute open" "dispute resolve" \
+    "dispute show" map watch "suppress add" "suppress remove" "admin key-rotate"; do
     # shellcheck disable=SC2086 # Two words are two arguments.
     help $command
 done
@@ -117,7 +61,7 @@ run 0 --dry-run claim --contractor 7 --category plumbing,hvac --zip 00601,77003 
 slots='{"zip":"00601","category":"plumbing"},{"zip":"77003","category":"plumbing"},'
 slots+='{"zip":"00601","category":"hvac"},{"zip":"77003","category":"hvac"}'
 expected='{"op":"CLAIM","op_id":null,"contractor":7,"accept_backup":true,"all_or_none":false,'
-check "dry run: the request as JSON" "$expected\"slots\":[$slots]}" "$out"
+check "dry run: the request as JSON" "$expected\"slots\":[$slots],\"lapse\":false}" "$out"
 run 0 route --dry-run --zip 77002 --category plumbing --caller +17135550100 --call-id abc
 has call_id abc # Text is echoed; on the wire it is the first 16 bytes of its SHA-256.
 run 0 route --dry-run --zip 77002 --category 3 --caller withheld
@@ -204,24 +148,6 @@ run 2 dev cert --dir "$dev" --role portal --name ../other
 run 2 dev --dir "$dev" --print-env
 
 # ---- a server --------------------------------------------------------------------------------
-
-# dev_start: the dev server in the background; returns when everything in it is ready.
-dev_start() {
-    rm -f "$work/ready"
-    mkfifo "$work/ready"
-    "$bin/zipring" dev --dir "$dev" --bench --clock manual --ready-fd 3 "$@" \
-        3>"$work/ready" >"$work/dev.out" 2>"$work/dev.err" &
-    server_pid=$!
-    if ! read -r address <"$work/ready"; then
-        wait "$server_pid"
-        echo "FAILED: the dev server ended with $?:"
-        cat "$work/dev.out" "$work/dev.err"
-        server_pid=
-        failed=$((failed + 1))
-        echo "$passed passed, $failed failed"
-        exit 1
-    fi
-}
 
 dev_start
 matches "--ready-fd: where it serves" "^127\.0\.0\.1:[0-9]+$" "$address"
@@ -386,7 +312,7 @@ has call_id call-1
 matches "ticket: base64url without padding" '^[A-Za-z0-9_-]+$' "$ticket"
 matches "route: how long talk has to be" '"qualify_ms":30000' "$out"
 check "route: candidates" \
-    "+17135550199 contractor:$ace rate_cents:2000 ring_timeout_s:30 index:0 rank:1" \
+    "+17135550199 contractor:$ace rate_cents:2000 ring_timeout_s:30 index:0 rank:1 mode:0" \
     "$(grep -o '{"phone"[^}]*}' <<<"$out" | head -n 1 | tr -d '{}"' | tr , ' ' | cut -c7-)"
 check "route: two of them" 2 "$(grep -o '{"phone"' <<<"$out" | wc -l)"
 run 0 --json next --ticket "$ticket" --index 0 --outcome no_answer --ring-ms 30000 --call-id call-1
@@ -477,7 +403,8 @@ run 0 --json release "$claim_of_ace"
 has state RELEASED
 run 0 --json slot --zip 77002 --category plumbing
 has contractor "$best"
-has rank 1
+has rank 2 # The title is offered to it (test_cli_time.sh).
+has title_state OFFERED
 
 # ---- keys, policy, principals ----------------------------------------------------------------
 

@@ -85,6 +85,8 @@ kind_name(enum zr_op_kind kind)
         return "natural key";
     case ZR_OP_KIND_PUSH:
         return "pushed";
+    case ZR_OP_KIND_SYSTEM:
+        return "the server's own";
     }
     return "";
 }

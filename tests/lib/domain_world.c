@@ -4,11 +4,12 @@
 #include "tests/lib/domain_world.h"
 
 #include "protocol/check.h"
+#include "server/domain/timer.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { TAIL_ROWS = 4096, MAP_MIB = 64, STACK_BYTES = 32768 };
+enum { TAIL_ROWS = 4096, MAP_MIB = 64, STACK_BYTES = 32768, TICKS_MAX = 100000 };
 
 const struct dw_actor dw_admin = {ZR_ROLE_ADMIN, 1, 0};
 const struct dw_actor dw_portal = {ZR_ROLE_PORTAL, DW_PORTAL_TENANT, 0};
@@ -61,20 +62,24 @@ stack_soil(void)
     }
 }
 
-uint16_t
-dw_run(struct domain_world *world, struct dw_actor actor, uint16_t op, const void *request)
+static uint16_t
+run_command(struct domain_world *world, struct dw_actor actor, uint16_t op, const void *request)
 {
-    const struct command command = {
+    struct command command = {
         .seq = world->seq + 1,
         .time_ms = world->now_ms,
         .tenant = actor.tenant,
         .contractor = actor.contractor,
         .role = actor.role,
+        .keepalive = world->keepalive,
         .op = op,
     };
     uint16_t status;
     uint8_t class;
 
+    /* Another role or tenant is another principal. */
+    command.principal[0] = actor.role;
+    memcpy(command.principal + 1, &actor.tenant, sizeof actor.tenant);
     memset(&world->reply, 0, sizeof world->reply);
     world->effects = (struct effects){0};
     state_begin(&world->state, command.seq);
@@ -85,7 +90,78 @@ dw_run(struct domain_world *world, struct dw_actor actor, uint16_t op, const voi
     if (class != ZR_CLASS_DONE && class != ZR_CLASS_REFUSED) {
         assert_false(world->state.changed);
     }
+    world->log_ms = world->now_ms;
+    world->command_seq = command.seq;
     world->seq += world->state.changed || world->effects.journal;
+    return status;
+}
+
+static void
+tick(struct domain_world *world, const struct zr_tick_request *request, uint64_t time_ms)
+{
+    struct zr_tick_reply reply = {0};
+    struct effects effects = {0};
+    const struct command command = {
+        .seq = world->seq + 1,
+        .time_ms = time_ms > world->log_ms ? time_ms : world->log_ms,
+        .op = ZR_OP_TICK,
+    };
+
+    state_begin(&world->state, command.seq);
+    stack_soil();
+    assert_int_equal(command_apply(&world->state, &command, request, &reply, &effects),
+                     ZR_STATUS_OK);
+    assert_int_equal(state_failure(&world->state), STATUS_OK);
+    world->log_ms = command.time_ms;
+    world->seq++;
+}
+
+void
+dw_tick(struct domain_world *world)
+{
+    uint64_t due_ms;
+
+    for (int ticks = 0; (due_ms = state_timer_due_ms(&world->state)) <= world->now_ms; ticks++) {
+        assert_true(ticks < TICKS_MAX); /* Work that never ends. */
+        tick(world, &(struct zr_tick_request){0}, due_ms);
+    }
+}
+
+void
+dw_advance(struct domain_world *world, uint64_t ms)
+{
+    world->now_ms += ms;
+    dw_tick(world);
+}
+
+void
+dw_outage(struct domain_world *world, uint64_t ms)
+{
+    struct zr_tick_request request = {.outage_from_ms = world->now_ms};
+
+    dw_tick(world);
+    world->now_ms += ms;
+    request.outage_to_ms = world->now_ms;
+    do {
+        tick(world, &request, world->now_ms);
+        request.outage_from_ms =
+            timer_outage_next(&world->state, request.outage_from_ms, request.outage_to_ms);
+    } while (request.outage_from_ms != 0);
+    dw_tick(world);
+}
+
+uint16_t
+dw_run(struct domain_world *world, struct dw_actor actor, uint16_t op, const void *request)
+{
+    uint16_t status;
+    bool changed;
+
+    dw_tick(world);
+    status = run_command(world, actor, op, request);
+    /* The work that it left is done before it is answered; what it changed itself is asked for. */
+    changed = world->state.changed;
+    dw_tick(world);
+    world->state.changed = changed;
     return status;
 }
 
@@ -128,7 +204,9 @@ dw_setup(void **state)
     world->state = (struct state){.view = &world->view, .tail = world->state.tail};
     world->seq = 0;
     world->now_ms = DW_START_MS;
+    world->log_ms = 0;
     world->made_money = false;
+    world->keepalive = false;
     put_zip(world, DW_ZIP, true);
     put_zip(world, DW_ZIP_2, true);
     put_zip(world, DW_ZIP_BOX, false);
@@ -182,8 +260,8 @@ dw_set_status(struct domain_world *world, uint32_t contractor, uint8_t status)
     assert_int_equal(dw_run(world, dw_admin, ZR_OP_CONTRACTOR_STATUS, &request), ZR_STATUS_OK);
 }
 
-static void
-topup(struct domain_world *world, uint32_t contractor, int64_t cents)
+void
+dw_topup(struct domain_world *world, uint32_t contractor, int64_t cents)
 {
     struct zr_topup_request request = {.amount_cents = cents, .contractor = contractor};
 
@@ -209,7 +287,7 @@ dw_contractor(struct domain_world *world, int64_t cents)
     contractor = world->reply.contractor_put_reply.contractor;
     dw_set_status(world, contractor, ZR_CONTRACTOR_APPROVED);
     if (cents > 0) {
-        topup(world, contractor, cents);
+        dw_topup(world, contractor, cents);
     }
     return contractor;
 }
@@ -227,8 +305,9 @@ dw_give_credit(struct domain_world *world, uint32_t contractor, int64_t cents)
                                              .debit = ZR_ACCOUNT_PROMO,
                                              .credit = ZR_ACCOUNT_CREDIT,
                                              .kind = ZR_TRANSFER_TOPUP});
-    state_wallet_put(&world->state, contractor, &wallet);
+    funds_wallet_put(&world->state, &command, contractor, &wallet);
     world->seq++;
+    dw_tick(world);
 }
 
 struct wallet_row
@@ -287,6 +366,15 @@ dw_policy(struct domain_world *world, const struct zr_policy *policy)
     put.expected_version = world->reply.policy_get_reply.own_version;
     put.policy[0] = *policy;
     assert_int_equal(dw_run(world, dw_admin, ZR_OP_POLICY_PUT, &put), ZR_STATUS_OK);
+}
+
+void
+dw_policy_without_offers(struct domain_world *world)
+{
+    struct zr_policy policy = dw_policy_default();
+
+    policy.offer_window_s = 0;
+    dw_policy(world, &policy);
 }
 
 /* ---- calls ------------------------------------------------------------------------------ */

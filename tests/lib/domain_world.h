@@ -7,7 +7,8 @@
  * what the committer relies on: a refusal without a body changed nothing, no storage failure.
  * At the end of a test it proves that all balances sum to 0 (I10).
  *
- * It plays no time by itself: `now_ms` moves when a test moves it.
+ * It plays no time by itself: `now_ms` moves when a test moves it. Timers that are due fire before
+ * and after each command, by TICKs like the committer's.
  */
 #ifndef ZR_TEST_DOMAIN_WORLD_H
 #define ZR_TEST_DOMAIN_WORLD_H
@@ -62,10 +63,13 @@ struct domain_world {
     struct ticket_keys keys;
     uint64_t seq; /* Of the last command that changed something. */
     uint64_t now_ms;
-    uint64_t serial; /* Makes ids differ. */
+    uint64_t log_ms;      /* Of the last command, TICKs among them. */
+    uint64_t command_seq; /* The position that dw_run() gave its command, before its work. */
+    uint64_t serial;      /* Makes ids differ. */
     /* What the last command gave. */
     union zr_any_message reply;
     struct effects effects;
+    bool keepalive;  /* Sessions have negotiated KEEPALIVE. */
     bool made_money; /* The test made wallets from nothing: no I10 to prove. */
 };
 
@@ -78,6 +82,15 @@ int dw_setup(void **state);
 int dw_teardown(void **state);
 
 #define DW_TEST(test) cmocka_unit_test_setup_teardown(test, dw_setup, dw_teardown)
+
+/* Fire what is due by now: for a test that moved time and looks, without a command. */
+void dw_tick(struct domain_world *world);
+
+/* Let that much time pass; every timer on the way fires at its own time. */
+void dw_advance(struct domain_world *world, uint64_t ms);
+
+/* The server is away that long: deadlines that fall into it move to 1 h after, the rest is late. */
+void dw_outage(struct domain_world *world, uint64_t ms);
 
 /* Execute one command; its reply stands in world->reply. */
 uint16_t dw_run(struct domain_world *world, struct dw_actor actor, uint16_t op,
@@ -95,6 +108,9 @@ void dw_set_status(struct domain_world *world, uint32_t contractor, uint8_t stat
 /* Post a promotion to CREDIT, balanced by PROMO. */
 void dw_give_credit(struct domain_world *world, uint32_t contractor, int64_t cents);
 
+/* TOPUP; must be granted. */
+void dw_topup(struct domain_world *world, uint32_t contractor, int64_t cents);
+
 struct wallet_row dw_wallet(struct domain_world *world, uint32_t contractor);
 struct slot_row dw_slot(struct domain_world *world);
 
@@ -104,6 +120,9 @@ const struct zr_claim_result *dw_claim(struct domain_world *world, uint32_t cont
 /* Put the default policy with changes at NETWORK scope; must be granted. */
 void dw_policy(struct domain_world *world, const struct zr_policy *policy);
 struct zr_policy dw_policy_default(void);
+
+/* offer_window_s 0: the next in line inherits without being asked. */
+void dw_policy_without_offers(struct domain_world *world);
 
 /* ---- calls ------------------------------------------------------------------------------ */
 

@@ -350,6 +350,17 @@ world_close(struct world *world)
     return broken;
 }
 
+struct world_slot
+world_slot_promoting(struct world *world)
+{
+    const struct world_slot slot = world_slot(world);
+    struct zr_policy policy = world_policy(world, slot);
+
+    policy.offer_window_s = 0;
+    world_policy_put(world, slot, &policy);
+    return slot;
+}
+
 /* ---- contractors ------------------------------------------------------------------------- */
 
 struct zr_id
@@ -590,7 +601,7 @@ world_call_get(struct world *world, const struct zr_id *call_id)
 struct zr_audit_reply
 world_audit(struct world *world)
 {
-    const struct zr_empty request = {0};
+    const struct zr_audit_request request = {0};
     struct zr_audit_reply reply;
 
     expect_ok(zr_audit(world->auditor, &request, &reply), "AUDIT");

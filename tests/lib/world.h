@@ -80,6 +80,9 @@ uint16_t world_category(struct world *world, int64_t rate_cents);
 /* A slot that nobody has claimed yet. */
 struct world_slot world_slot(struct world *world);
 
+/* The same, where a vacant title goes to the next in line at once (offer_window 0, M2). */
+struct world_slot world_slot_promoting(struct world *world);
+
 /* The policy in force for a slot; POLICY_PUT it back in the slot's own scope. */
 struct zr_policy world_policy(struct world *world, struct world_slot slot);
 void world_policy_put(struct world *world, struct world_slot slot, const struct zr_policy *policy);

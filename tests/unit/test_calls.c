@@ -115,6 +115,30 @@ test_calls_are_found_by_tenant_and_id(void **state)
     assert_int_equal(calls_count(calls), 2);
 }
 
+/* M1: contractors know a call by its call_ref. It may get another one (a ticket of before a
+ * restart); a call that is forgotten is not found by either. */
+static void
+test_calls_are_found_by_their_name(void **state)
+{
+    const struct zr_id names[] = {{{9}}, {{8}}};
+    struct remembered_call *first = add(1, START_MS, START_MS + 1000);
+    struct remembered_call *second = add(2, START_MS, START_MS + 900000);
+
+    (void)state;
+    assert_null(calls_find_ref(calls, &names[0]));
+    calls_name(calls, first, &names[0]);
+    calls_name(calls, first, &names[0]);
+    calls_name(calls, second, &names[1]);
+    assert_ptr_equal(calls_find_ref(calls, &names[0]), first);
+    assert_ptr_equal(calls_find_ref(calls, &names[1]), second);
+    calls_tick(calls, START_MS + 1000 + CALL_FORGET_AFTER_MS + LATE_MS);
+    assert_null(find(1));
+    assert_null(calls_find_ref(calls, &names[0]));
+    calls_name(calls, second, &names[0]);
+    assert_ptr_equal(calls_find_ref(calls, &names[0]), second);
+    assert_null(calls_find_ref(calls, &names[1]));
+}
+
 /* Full is an answer; what was forgotten makes room, again and again. */
 static void
 test_calls_full_pool_refuses_and_reuses_its_slots(void **state)
@@ -278,6 +302,9 @@ test_calls_never_lose_a_lease_or_a_slot(void **state)
         if (call == NULL) {
             call = add(number, now_ms, now_ms + test_random_below(&random, 200000));
             assert_true(call != NULL || calls_count(calls) == CALLS_MAX);
+            if (call != NULL) {
+                calls_name(calls, call, &(struct zr_id){{number, 2}});
+            }
         } else if (test_random_below(&random, 2) == 0) {
             lease(call, now_ms + test_random_below(&random, 60000));
         }
@@ -287,6 +314,7 @@ test_calls_never_lose_a_lease_or_a_slot(void **state)
         for (uint8_t n = 0; n < IDS; n++) {
             call = find(n);
             count += call != NULL;
+            assert_ptr_equal(calls_find_ref(calls, &(struct zr_id){{n, 2}}), call);
             held += call != NULL && call->lease_contractor != 0;
             assert_true(call == NULL || call->lease_contractor == 0 ||
                         now_ms < call->lease_expires_ms + LATE_MS);
@@ -302,6 +330,7 @@ main(void)
 #define CALLS_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         CALLS_TEST(test_calls_are_found_by_tenant_and_id),
+        CALLS_TEST(test_calls_are_found_by_their_name),
         CALLS_TEST(test_calls_full_pool_refuses_and_reuses_its_slots),
         CALLS_TEST(test_calls_are_forgotten_a_while_after_their_ticket),
         CALLS_TEST(test_calls_live_as_long_as_their_newest_ticket),

@@ -33,7 +33,8 @@ struct fixture {
     int results[DONE_MAX]; /* By the number of the request; 1 = has not ended. */
     int ends[DONE_MAX];
     struct zr_completion last;
-    bool resubmit; /* Callbacks submit one more PING. */
+    unsigned pushes[ZRC_PUSHES]; /* Taken, by kind. */
+    bool resubmit;               /* Callbacks submit one more PING. */
 };
 
 enum { NOT_ENDED = 1 };
@@ -154,6 +155,9 @@ feed(struct fixture *f, const uint8_t *bytes, size_t bytes_count)
             break;
         case ZRC_STEP_ENDED:
             ended.done(ended.context, &ended.completion);
+            break;
+        case ZRC_STEP_PUSHED:
+            f->pushes[f->core.pushed]++;
             break;
         case ZRC_STEP_BROKEN:
             return false;

@@ -131,8 +131,10 @@ reply_put(struct zr_builder *builder, const struct zr_header *request)
                                          .credit = 4096,
                                          .role = ZR_ROLE_SWITCH};
     const struct zr_operation *const operation = zr_operation_find(request->op);
-    struct zr_header header = {
-        .op = request->op | ZR_OP_RESPONSE, .version = 1, .id = request->id, .credit = 4096};
+    struct zr_header header = {.op = request->op | ZR_OP_RESPONSE,
+                               .version = request->version,
+                               .id = request->id,
+                               .credit = 4096};
 
     if (request->op == ZR_OP_HELLO) {
         header.status = (uint16_t)atomic_load(&server.hello_status);

@@ -47,6 +47,7 @@ struct rig {
     uint32_t tail_rows;
     uint32_t fold_slice;
     uint32_t contractors_max;
+    uint64_t skip_ms; /* The next start is this long after the last stop: an outage. */
     struct store *store;
     struct arena arena;
     struct clock clock;
@@ -122,6 +123,7 @@ rig_fill(struct job *job, struct rig_actor actor, uint16_t op, const void *reque
     job->tenant = actor.tenant;
     job->role = actor.role;
     job->contractor = 0;
+    job->keepalive = false;
     job->lease_contractor = 0;
     job->lease_cents = 0;
 }
@@ -131,13 +133,16 @@ rig_fill(struct job *job, struct rig_actor actor, uint16_t op, const void *reque
 static inline void
 rig_open_store(bool create)
 {
+    const struct store_head *head;
+
     assert_int_equal(store_open(&rig.store, &(struct store_options){.folder = rig.folder,
                                                                     .map_bytes = rig.map_mib << 20,
                                                                     .readers_max = 4,
                                                                     .create = create}),
                      STATUS_OK);
+    head = store_head(rig.store);
     arena_init(&rig.arena);
-    clock_init(&rig.clock, true, store_head(rig.store)->log_ms);
+    clock_init(&rig.clock, true, head->log_ms > head->alive_ms ? head->log_ms : head->alive_ms);
 }
 
 static inline void
@@ -151,8 +156,7 @@ rig_open(bool create)
         .clock = &rig.clock,
         .head = *store_head(rig.store),
     };
-    memcpy(rig.executor.state.counters, rig.executor.head.counters,
-           sizeof rig.executor.state.counters);
+    state_forget(&rig.executor.state, rig.executor.head.counters);
     assert_int_equal(store_write_begin(rig.store, &rig.view), STATUS_OK);
 }
 
@@ -165,6 +169,7 @@ rig_commit(uint32_t fold_rows)
     assert_int_equal(state_failure(&executor->state), STATUS_OK);
     (void)tail_fold(rig.tail, &rig.view, fold_rows);
     executor->head.fold_seq = tail_folded_to(rig.tail, executor->head.commit_seq);
+    executor->head.alive_ms = clock_now_ms(&rig.clock);
     memcpy(executor->head.counters, executor->state.counters, sizeof executor->state.counters);
     assert_int_equal(store_commit(&rig.view, &executor->head), STATUS_OK);
     tail_batch_done(rig.tail);
@@ -195,6 +200,7 @@ static inline enum status
 rig_recover(void)
 {
     rig_open_store(false);
+    clock_advance_ms(&rig.clock, rig.skip_ms);
     rig.hot = hot_open(&rig.arena, rig.contractors_max);
     rig.cascades = cascades_open(&rig.arena);
     return committer_open(&rig.committer, &(struct committer_options){
@@ -208,6 +214,7 @@ rig_recover(void)
                                               .tail_rows_max = rig.tail_rows,
                                               .fold_slice = rig.fold_slice,
                                               .decisions_max = RIG_JOBS,
+                                              .rings_max = RIG_JOBS,
                                               .units_max = RIG_JOBS,
                                           });
 }
@@ -429,6 +436,57 @@ rig_end(const struct ticket *ticket, uint32_t talk_ms)
                                            .who_hung_up = ZR_HUNG_UP_CALLER};
 
     return rig_send(rig_switch, ZR_OP_END, &request);
+}
+
+/* ---- replay (E64) ------------------------------------------------------------------------ */
+
+/* Replay the rig's database into a new folder. */
+static inline enum status
+rig_replay(void)
+{
+    struct store *into = NULL;
+    struct arena arena;
+    enum status status;
+    char folder[64];
+
+    test_make_dir(folder, sizeof folder);
+    arena_init(&arena);
+    rig_open_store(false);
+    assert_int_equal(store_open(&into, &(struct store_options){.folder = folder,
+                                                               .map_bytes = rig.map_mib << 20,
+                                                               .readers_max = 1,
+                                                               .create = true}),
+                     STATUS_OK);
+    status = recover_replay(rig.store, into, &arena);
+    store_close(into);
+    arena_deinit(&arena);
+    test_remove_dir(folder);
+    rig_leave();
+    return status;
+}
+
+/* The rig's ZIP did not come through the journal; this one does. */
+static inline void
+rig_import_zip(void)
+{
+    const uint64_t zip = RIG_ZIP;
+    struct zr_zip_put_request request = {
+        .op_id = rig_key(),
+        .import_id = rig_id(),
+        .rows_total = 1,
+        .parts = 1,
+        .rows_count = 1,
+        .rows = {{.zip = RIG_ZIP, .claimable = true, .state = "TX", .timezone = "US/Central"}},
+    };
+    uint8_t bytes[256];
+    struct zr_builder builder;
+
+    store_del(&rig.view, TABLE_ZIP, &zip, sizeof zip);
+    zr_builder_init(&builder, bytes, sizeof bytes);
+    zr_zip_row_shape.put_block(&builder, &request.rows[0]);
+    sha256_of(rig.executor.mac, request.digest.bytes, bytes, builder.length);
+    assert_int_equal(rig_send(rig_admin, ZR_OP_ZIP_PUT, &request), ZR_STATUS_OK);
+    assert_true(rig.reply.zip_put_reply.flipped);
 }
 
 /* ---- fixtures ---------------------------------------------------------------------------- */

@@ -240,7 +240,7 @@ test_committer_ends_a_unit_whose_end_was_lost(void **state)
 
     (void)state;
     assert_int_equal(rig_connect(&ticket), ZR_STATUS_OK);
-    clock_advance_ms(&rig.clock, UNIT_TTL_MS - 1);
+    clock_advance_ms(&rig.clock, UNIT_TTL_LONG_MS - 1);
     (void)rig_posted(contractor);
     (void)rig_posted(contractor);
     assert_int_equal(hot_of(contractor).units, 1);
@@ -273,6 +273,29 @@ test_committer_ends_the_lease_with_its_job_whatever_became_of_it(void **state)
     rig_stop();
 }
 
+/* E38: what was not executed had no effect: the phone rings on, and its call keeps the lease. */
+static void
+test_committer_late_job_leaves_the_lease_with_its_call(void **state)
+{
+    const struct eligibility_call call = {.rate_cents = RIG_RATE};
+    const uint32_t contractor = serve_with_contractor();
+    const struct zr_topup_request request = rig_topup_request(contractor, 2500);
+    uint32_t reasons;
+
+    (void)state;
+    assert_true(hot_lease_take(rig.hot, contractor, &call, &reasons));
+    rig.last = &rig.jobs[0];
+    rig_fill(rig.last, rig_payments, ZR_OP_TOPUP, &request);
+    rig.last->lease_contractor = contractor;
+    rig.last->lease_cents = RIG_RATE;
+    rig.last->deadline_us = clock_now_us(&rig.clock);
+    assert_int_equal(rig_execute(), ZR_STATUS_DEADLINE_EXCEEDED);
+    assert_int_equal(rig.last->lease_contractor, contractor);
+    assert_int_equal(hot_of(contractor).leases, 1);
+    assert_int_equal(hot_of(contractor).leased_cents, RIG_RATE);
+    rig_stop();
+}
+
 /* ---- no space (P15) ------------------------------------------------------------------------ */
 
 /* A batch that did not happen opened no unit and closed none: it may be sent again. */
@@ -296,6 +319,30 @@ test_committer_full_disk_leaves_the_units_alone(void **state)
     assert_int_equal(rig_end(&ticket, 1000), ZR_STATUS_OK);
     assert_int_equal(hot_of(contractor).units, 0);
     assert_int_equal(committer_failure(rig.committer), STATUS_OK);
+    rig_stop();
+}
+
+/* R40: a claim that no disk has is rung by nobody, also when later batches go through. */
+static void
+test_committer_full_disk_leaves_the_slots_alone(void **state)
+{
+    const uint32_t contractor = serve_with_contractor();
+    const struct zr_claim_request request = {.op_id = rig_key(),
+                                             .contractor = contractor,
+                                             .slots_count = 1,
+                                             .slots = {{.zip = RIG_ZIP, .category = 1}}};
+    struct slot_row slot;
+
+    (void)state;
+    fault_arm(FAULT_NO_SPACE, 1);
+    assert_int_equal(rig_send(rig_portal, ZR_OP_CLAIM, &request), ZR_STATUS_STORAGE_FULL);
+    fault_disarm();
+    assert_int_equal(rig_topup(contractor, 2500), ZR_STATUS_OK);
+    assert_true(cascades_get(rig.cascades, RIG_ZIP, 1, &slot));
+    assert_int_equal(slot.claims_count, 0);
+    assert_int_equal(rig_send(rig_portal, ZR_OP_CLAIM, &request), ZR_STATUS_OK);
+    assert_true(cascades_get(rig.cascades, RIG_ZIP, 1, &slot));
+    assert_int_equal(slot.claims_count, 1);
     rig_stop();
 }
 
@@ -416,7 +463,9 @@ main(void)
         COMMITTER_TEST(test_committer_counts_a_connected_call_until_its_end),
         COMMITTER_TEST(test_committer_ends_a_unit_whose_end_was_lost),
         COMMITTER_TEST(test_committer_ends_the_lease_with_its_job_whatever_became_of_it),
+        COMMITTER_TEST(test_committer_late_job_leaves_the_lease_with_its_call),
         COMMITTER_TEST(test_committer_full_disk_leaves_the_units_alone),
+        COMMITTER_TEST(test_committer_full_disk_leaves_the_slots_alone),
         COMMITTER_TEST(test_committer_full_disk_refuses_reads_and_heals),
         COMMITTER_TEST(test_committer_full_map_stops_and_starts_in_a_larger_one),
         COMMITTER_TEST(test_committer_failed_sync_is_the_end_of_writing),

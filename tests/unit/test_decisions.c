@@ -45,7 +45,8 @@ teardown(void **state)
 static struct decision_row
 row_of(uint32_t number)
 {
-    struct decision_row row = {.zip = number, .judged_count = 1, .judged = {{number, 0}}};
+    struct decision_row row = {
+        .zip = number, .judged_count = 1, .judged = {{.contractor = number}}};
 
     memcpy(row.call_ref.bytes, &number, sizeof number);
     return row;
@@ -72,13 +73,13 @@ stored_count(void)
 }
 
 static uint32_t
-drain_and_commit(uint32_t rows_max)
+drain_and_commit(void)
 {
     struct store_head head = {0};
     uint32_t drained;
 
     assert_int_equal(store_write_begin(store, &view), STATUS_OK);
-    drained = decision_drain(&ring, &view, rows_max);
+    drained = decision_drain(&ring, &view);
     assert_int_equal(store_commit(&view, &head), STATUS_OK);
     decision_forget(&ring, drained);
     return drained;
@@ -92,10 +93,9 @@ test_decisions_are_stored_with_the_next_batch(void **state)
         push(i);
     }
     assert_int_equal(decision_count(&ring), 5);
-    assert_int_equal(drain_and_commit(3), 3);
-    assert_int_equal(decision_count(&ring), 2);
-    assert_int_equal(drain_and_commit(100), 2);
-    assert_int_equal(drain_and_commit(100), 0);
+    assert_int_equal(drain_and_commit(), 5);
+    assert_int_equal(decision_count(&ring), 0);
+    assert_int_equal(drain_and_commit(), 0);
     assert_int_equal(stored_count(), 5);
 }
 
@@ -108,7 +108,7 @@ test_decisions_over_a_full_ring_are_counted(void **state)
     }
     assert_int_equal(decision_count(&ring), ROWS_MAX);
     assert_int_equal(atomic_load(&ring.lost), 3);
-    assert_int_equal(drain_and_commit(100), ROWS_MAX);
+    assert_int_equal(drain_and_commit(), ROWS_MAX);
     push(100);
     assert_int_equal(atomic_load(&ring.lost), 3);
 }
@@ -121,24 +121,25 @@ test_decisions_of_a_failed_batch_go_with_the_next(void **state)
     push(1);
     push(2);
     assert_int_equal(store_write_begin(store, &view), STATUS_OK);
-    assert_int_equal(decision_drain(&ring, &view, 100), 2);
+    assert_int_equal(decision_drain(&ring, &view), 2);
     store_abort(&view);
     assert_int_equal(stored_count(), 0);
     assert_int_equal(decision_count(&ring), 2);
-    assert_int_equal(drain_and_commit(100), 2);
+    assert_int_equal(drain_and_commit(), 2);
     assert_int_equal(stored_count(), 2);
 }
 
-/* As many judged claims as fit are kept; a cut is marked, and so is a primary that was skipped. */
+/* Every claim that was judged is kept, as it was judged; a primary that was skipped is marked. */
 static void
-test_decision_record_keeps_what_fits_and_says_so(void **state)
+test_decision_record_keeps_all_that_was_judged(void **state)
 {
-    struct cascade_decision decision = {.judged_count = DECISION_JUDGED_MAX};
+    struct cascade_decision decision = {.judged_count = SLOT_CLAIMS_MAX};
     struct decision_row row = {0};
 
     (void)state;
     for (uint8_t i = 0; i < SLOT_CLAIMS_MAX; i++) {
         decision.judged[i].contractor = 100u + i;
+        decision.judged[i].rate_cents = 2000u - i;
         decision.judged[i].rank = (uint8_t)(i + 1);
         decision.judged[i].reasons = i < 3 ? REASON_PAUSED : 0;
     }
@@ -146,21 +147,18 @@ test_decision_record_keeps_what_fits_and_says_so(void **state)
     decision.candidates[0] = 3;
     decision.candidates[1] = 4;
     decision_record(&row, &decision);
-    assert_int_equal(row.judged_count, DECISION_JUDGED_MAX);
+    assert_int_equal(row.judged_count, SLOT_CLAIMS_MAX);
     assert_int_equal(row.flags, 0);
     assert_int_equal(row.judged[3].contractor, 103);
+    assert_int_equal(row.judged[3].rate_cents, 1997);
+    assert_int_equal(row.judged[SLOT_CLAIMS_MAX - 1].rank, SLOT_CLAIMS_MAX);
     assert_int_equal(row.judged[2].reasons, REASON_PAUSED);
     assert_int_equal(row.candidates_count, 2);
     assert_int_equal(row.candidates[1], 4);
 
-    decision.judged_count = DECISION_JUDGED_MAX + 1;
-    decision_record(&row, &decision);
-    assert_int_equal(row.judged_count, DECISION_JUDGED_MAX);
-    assert_int_equal(row.flags, DECISION_JUDGED_CUT);
-
     decision.judged[0].reasons = 0;
     decision_record(&row, &decision);
-    assert_int_equal(row.flags, DECISION_JUDGED_CUT | DECISION_SKIPPED_PRIMARY);
+    assert_int_equal(row.flags, DECISION_SKIPPED_PRIMARY);
 }
 
 /* ---- two threads ------------------------------------------------------------------------- */
@@ -190,7 +188,7 @@ test_decisions_are_stored_or_counted_between_two_threads(void **state)
     assert_int_equal(pthread_create(&worker, NULL, push_all, NULL), 0);
     assert_int_equal(store_write_begin(store, &view), STATUS_OK);
     while (drained + atomic_load(&ring.lost) < PUSHED_MAX) {
-        const uint32_t some = decision_drain(&ring, &view, ROWS_MAX / 2);
+        const uint32_t some = decision_drain(&ring, &view);
 
         decision_forget(&ring, some);
         drained += some;
@@ -209,7 +207,7 @@ main(void)
         DECISIONS_TEST(test_decisions_are_stored_with_the_next_batch),
         DECISIONS_TEST(test_decisions_over_a_full_ring_are_counted),
         DECISIONS_TEST(test_decisions_of_a_failed_batch_go_with_the_next),
-        DECISIONS_TEST(test_decision_record_keeps_what_fits_and_says_so),
+        DECISIONS_TEST(test_decision_record_keeps_all_that_was_judged),
         DECISIONS_TEST(test_decisions_are_stored_or_counted_between_two_threads),
     };
 

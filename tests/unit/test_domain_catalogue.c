@@ -2,7 +2,7 @@
  * test_domain_catalogue.c - ZIP imports and categories (R8, R11, E17, E20, E29).
  */
 #include "server/domain/claim.h"
-#include "tests/lib/domain_world.h"
+#include "tests/lib/domain_titles.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -324,6 +324,29 @@ test_a_withdrawn_category(void **state)
     assert_int_equal(dw_slot(world).claims_count, 1);
 }
 
+/* R42: the map hears of a category whose offer changed, at ZIP 0, and not of its price. */
+static void
+test_the_map_hears_of_categories(void **state)
+{
+    struct domain_world *world = *state;
+    struct zr_category_put_request request = category_of("plumbing", 1, ZR_ZIPS_EVERYWHERE);
+    const uint64_t mark = dt_mark(world);
+
+    request.rate_cents++;
+    assert_int_equal(put_category(world, &request), ZR_STATUS_OK);
+    assert_int_equal(dt_count(world, mark, ZR_EVENT_MAP_DELTA), 0);
+    request.offered = false;
+    request.expected_version++;
+    assert_int_equal(put_category(world, &request), ZR_STATUS_OK);
+    assert_int_equal(dt_count(world, mark, ZR_EVENT_MAP_DELTA), 1);
+    assert_int_equal(dt_last(world, mark, ZR_EVENT_MAP_DELTA).zip, 0);
+    assert_int_equal(dt_last(world, mark, ZR_EVENT_MAP_DELTA).category, DW_CATEGORY);
+    assert_int_equal(dt_last(world, mark, ZR_EVENT_MAP_DELTA).audience, AUDIENCE_MAP);
+    offer_at(world, ZR_ZIPS_ADD, DW_ZIP, 0);
+    offer_at(world, ZR_ZIPS_ONLY, 0, 1);
+    assert_int_equal(dt_count(world, mark, ZR_EVENT_MAP_DELTA), 3);
+}
+
 /* A name is lower case letters, digits and hyphens, and does not look like a number. */
 static void
 test_fields_of_a_category(void **state)
@@ -447,6 +470,7 @@ main(void)
         DW_TEST(test_parts_that_cannot_be),
         DW_TEST(test_where_a_category_is_offered),
         DW_TEST(test_a_withdrawn_category),
+        DW_TEST(test_the_map_hears_of_categories),
         DW_TEST(test_fields_of_a_category),
         DW_TEST(test_category_refusals),
         DW_TEST(test_categories_are_bounded_and_paged),

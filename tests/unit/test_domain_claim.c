@@ -57,7 +57,7 @@ test_ranks_follow_commit_order(void **state)
         assert_int_equal(claim->rate_cents, rates[i]);
         assert_true(claim->seq > before); /* I2 */
         assert_int_equal(claim->claim_id, claim->seq);
-        assert_int_equal(world->reply.claim_reply.commit_seq, world->seq);
+        assert_int_equal(world->reply.claim_reply.commit_seq, world->command_seq);
         before = claim->seq;
     }
     assert_int_equal(dw_slot(world).claims_count, 4);
@@ -150,6 +150,22 @@ test_refusals_in_precedence_order(void **state)
             assert_int_equal(result(world, 0)->status, rows[i].expected);
         }
     }
+}
+
+/* R43: a primary alone is enough for "taken"; nobody becomes backup #2 by surprise. */
+static void
+test_nobody_is_a_backup_unasked(void **state)
+{
+    struct domain_world *world = *state;
+    struct zr_claim_request request;
+
+    (void)dw_claim(world, dw_contractor(world, 0));
+    request = claim_of(dw_contractor(world, 0), DW_ZIP, DW_CATEGORY);
+    assert_int_equal(run_claim(world, &request), ZR_STATUS_SLOT_TAKEN);
+    assert_false(world->state.changed);
+    request.accept_backup = true;
+    assert_int_equal(run_claim(world, &request), ZR_STATUS_OK);
+    assert_int_equal(result(world, 0)->rank, 2);
 }
 
 /* E6: the answer names the claim that is held, with its rank today. */
@@ -271,12 +287,13 @@ make_open_slot(struct domain_world *world, uint32_t backups[2])
     const uint64_t claim_id = dw_claim(world, primary)->claim_id;
     const struct zr_release_request release = {.claim_id = claim_id, .when = ZR_RELEASE_NOW};
 
+    dw_policy_without_offers(world);
     for (int i = 0; i < 2; i++) {
         backups[i] = dw_contractor(world, 0);
         assert_int_equal(dw_claim(world, backups[i])->status, ZR_STATUS_OK);
     }
     assert_int_equal(dw_run(world, dw_portal, ZR_OP_RELEASE, &release), ZR_STATUS_OK);
-    assert_int_equal(dw_slot(world).open, 1);
+    assert_int_equal(dw_slot(world).title_state, ZR_TITLE_STATE_OPEN);
 }
 
 /* E6, E69, M2 (c): a live backup takes the title; claim and seq stay, and it asks for no consent.
@@ -301,7 +318,7 @@ test_a_live_backup_takes_an_open_title(void **state)
     assert_int_equal(claim.title, ZR_TITLE_PRIMARY);
     assert_true(state_contractor_get(&world->state, backups[1], &row));
     assert_int_equal(row.claims, 1);
-    assert_int_equal(dw_slot(world).open, 0);
+    assert_int_equal(dw_slot(world).title_state, ZR_TITLE_STATE_HELD);
     assert_int_equal(dw_slot(world).claims[0].contractor, backups[0]); /* Seq order stays. */
     assert_int_equal(run_claim(world, &request), ZR_STATUS_ALREADY_CLAIMED);
     request.contractor = backups[0];
@@ -336,7 +353,7 @@ test_an_outsider_takes_an_open_title(void **state)
     assert_int_equal(run_claim(world, &request), ZR_STATUS_OK);
     slot = dw_slot(world);
     assert_int_equal(slot_find_primary(&slot), 2);
-    assert_int_equal(slot.open, 0);
+    assert_int_equal(slot.title_state, ZR_TITLE_STATE_HELD);
     assert_int_equal(slot_rank(&slot, 0), 2);
     assert_int_equal(slot_rank(&slot, 1), 3);
     request.contractor = backups[0];
@@ -393,6 +410,7 @@ main(void)
         DW_TEST(test_ranks_follow_commit_order),
         DW_TEST(test_one_claim_takes_many_slots),
         DW_TEST(test_refusals_in_precedence_order),
+        DW_TEST(test_nobody_is_a_backup_unasked),
         DW_TEST(test_already_claimed_names_the_claim),
         DW_TEST(test_lower_positions_keep_the_claims),
         DW_TEST(test_a_slot_holds_its_bound),

@@ -1,5 +1,6 @@
 /*
- * test_domain_connect.c - CONNECT, QUALIFY and CALL_GET (M4, E35, E43, E52, I6-I8, I11).
+ * test_domain_connect.c - CONNECT and QUALIFY (M4, M6, E35, E37, E43, E52, E71, I6-I8,
+ * I11).
  */
 #include "server/domain/call.h"
 #include "tests/lib/domain_world.h"
@@ -309,6 +310,60 @@ test_an_abandoned_call_takes_no_connect(void **state)
     assert_int_equal(world->reply.connect_reply.state, ZR_CALL_ABANDONED);
 }
 
+/* M6: memory lost, the row arbitrates: a leg of a newer decision was there, so an older ticket is
+ * superseded; at the same revision both are good (E71). */
+static void
+test_the_row_knows_of_newer_tickets(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t first = dw_contractor(world, 5000);
+    const uint32_t second = dw_contractor(world, 5000);
+    const struct ticket older = dw_ticket(world, &first, 1);
+    struct ticket newer = dw_ticket(world, &second, 1);
+    struct ticket same = older;
+
+    newer.call_id = older.call_id;
+    newer.call_ref = older.call_ref;
+    newer.revision = 1;
+    same.revision = 1;
+    assert_int_equal(dw_connect(world, &newer, 0), ZR_STATUS_OK);
+    assert_int_equal(dw_connect(world, &older, 0), ZR_STATUS_ALREADY_CONNECTED); /* E35 */
+    assert_int_equal(
+        dw_end(world, &newer, NULL, (struct zr_end_request){.talk_ms = 5000, .caller_stays = true}),
+        ZR_STATUS_OK);
+    assert_int_equal(dw_connect(world, &older, 0), ZR_STATUS_TICKET_SUPERSEDED);
+    assert_int_equal(dw_wallet(world, first).held_cents, 0);
+    assert_int_equal(dw_connect(world, &same, 0), ZR_STATUS_OK);
+}
+
+/* E71: two tickets of one call, the worker's memory lost between: one hold, one winner, one charge
+ * at the winner's rate; the row says by which decision. */
+static void
+test_two_tickets_of_one_call(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractors[] = {dw_contractor(world, 5000), dw_contractor(world, 5000)};
+    const struct ticket first = dw_ticket(world, &contractors[0], 1);
+    struct ticket second = dw_ticket(world, &contractors[1], 1);
+
+    second.call_id = first.call_id; /* Another call_ref: it was decided anew. */
+    second.candidates[0].rate_cents = DW_RATE_2;
+    world->now_ms += DW_SECOND_MS;
+    assert_int_equal(dw_connect(world, &second, 0), ZR_STATUS_OK);
+    assert_int_equal(dw_connect(world, &first, 0), ZR_STATUS_ALREADY_CONNECTED);
+    assert_int_equal(world->reply.connect_reply.contractor, contractors[1]);
+    assert_int_equal(dw_wallet(world, contractors[0]).held_cents, 0);
+    assert_int_equal(dw_wallet(world, contractors[1]).held_cents, DW_RATE_2);
+    world->now_ms += UINT64_C(2) * QUALIFY;
+    assert_int_equal(dw_end(world, &first, NULL,
+                            (struct zr_end_request){.index = CALL_INDEX_NONE, .talk_ms = 60000}),
+                     ZR_STATUS_OK);
+    assert_int_equal(world->reply.settlement_reply.amount_cents, DW_RATE_2); /* I8 */
+    assert_memory_equal(&world->reply.settlement_reply.call_ref, &second.call_ref,
+                        sizeof second.call_ref);
+    assert_true(dw_call(world, &second).snapshot_seq == second.snapshot_seq);
+}
+
 /* E37: four legs, each 5 s with the caller staying; a fifth contractor is one too many. */
 static void
 test_a_call_has_four_legs(void **state)
@@ -507,61 +562,6 @@ test_broken_calls_are_bugs(void **state)
     expect_assert_failure(call_move(&call.row, ZR_CALL_ENDED));
 }
 
-/* ---- CALL_GET ------------------------------------------------------------------------------- */
-
-/* R69: a switch sees its tenant's calls, a contractor and its portal their own legs only. */
-static void
-test_who_sees_what_of_a_call(void **state)
-{
-    static const struct {
-        struct dw_actor actor;
-        uint16_t status;
-        uint8_t legs;
-        bool call_id;
-    } rows[] = {
-        {{ZR_ROLE_SWITCH, DW_SWITCH_TENANT, 0}, ZR_STATUS_OK, 2, true},
-        {{ZR_ROLE_CALLCENTER, DW_SWITCH_TENANT, 0}, ZR_STATUS_OK, 2, true},
-        {{ZR_ROLE_SWITCH, DW_SWITCH_TENANT + 1, 0}, ZR_STATUS_NOT_FOUND, 0, false},
-        {{ZR_ROLE_ADMIN, 1, 0}, ZR_STATUS_OK, 2, true},
-        {{ZR_ROLE_AUDITOR, 1, 0}, ZR_STATUS_OK, 2, true},
-        {{ZR_ROLE_PORTAL, DW_PORTAL_TENANT, 0}, ZR_STATUS_OK, 2, false},
-        {{ZR_ROLE_PORTAL, DW_PORTAL_TENANT + 1, 0}, ZR_STATUS_NOT_FOUND, 0, false},
-        {{ZR_ROLE_CONTRACTOR, DW_PORTAL_TENANT, 2}, ZR_STATUS_OK, 1, false},
-        {{ZR_ROLE_CONTRACTOR, DW_PORTAL_TENANT, 3}, ZR_STATUS_NOT_FOUND, 0, false},
-    };
-    struct domain_world *world = *state;
-    const uint32_t contractors[] = {dw_contractor(world, 5000), dw_contractor(world, 5000)};
-    const struct ticket ticket = dw_ticket(world, contractors, 2);
-    const struct zr_call_get_request request = {.call_id = ticket.call_id,
-                                                .call_ref = ticket.call_ref};
-    const struct zr_id zero = {{0}};
-
-    assert_int_equal(contractors[1], 2);
-    assert_int_equal(dw_connect(world, &ticket, 0), ZR_STATUS_OK);
-    assert_int_equal(
-        dw_end(world, &ticket, NULL, (struct zr_end_request){.index = 0, .caller_stays = true}),
-        ZR_STATUS_OK);
-    assert_int_equal(dw_connect(world, &ticket, 1), ZR_STATUS_OK);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const struct zr_call_get_reply *reply = &world->reply.call_get_reply;
-
-        assert_int_equal(dw_run(world, rows[i].actor, ZR_OP_CALL_GET, &request), rows[i].status);
-        assert_int_equal(reply->legs_count, rows[i].legs);
-        assert_int_equal(memcmp(&reply->call_id, &zero, sizeof zero) != 0, rows[i].call_id);
-        assert_int_equal(reply->tenant, rows[i].call_id ? DW_SWITCH_TENANT : 0);
-    }
-}
-
-static void
-test_calls_that_are_not_there(void **state)
-{
-    struct domain_world *world = *state;
-    const struct zr_call_get_request request = {.call_id = dw_id(world), .call_ref = dw_id(world)};
-
-    assert_int_equal(dw_run(world, dw_switch, ZR_OP_CALL_GET, &request), ZR_STATUS_NOT_FOUND);
-    assert_int_equal(dw_run(world, dw_admin, ZR_OP_CALL_GET, &request), ZR_STATUS_NOT_FOUND);
-}
-
 int
 main(void)
 {
@@ -574,6 +574,8 @@ main(void)
         DW_TEST(test_connect_wants_a_whole_ticket),
         DW_TEST(test_holds_stop_at_the_overdraft),
         DW_TEST(test_an_abandoned_call_takes_no_connect),
+        DW_TEST(test_the_row_knows_of_newer_tickets),
+        DW_TEST(test_two_tickets_of_one_call),
         DW_TEST(test_a_call_has_four_legs),
         DW_TEST(test_the_leg_after_a_charge_is_free),
         DW_TEST(test_qualify_charges_once),
@@ -582,8 +584,6 @@ main(void)
         DW_TEST(test_qualify_after_end_says_what_is_stored),
         cmocka_unit_test(test_the_moves_of_a_call),
         DW_TEST(test_broken_calls_are_bugs),
-        DW_TEST(test_who_sees_what_of_a_call),
-        DW_TEST(test_calls_that_are_not_there),
     };
 
     return cmocka_run_group_tests(tests, dw_group_setup, dw_group_teardown);

@@ -158,6 +158,25 @@ test_two_live_calls_of_one_caller(void **state)
     assert_int_equal(dw_wallet(world, contractor).held_cents, 0);
 }
 
+/* E61, E50: a charge that was credited counts for no other contractor of the network either. */
+static void
+test_a_credit_frees_the_network_too(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t first = dw_contractor(world, 9000);
+    const uint32_t second = dw_contractor(world, 9000);
+    const struct ticket credited = ticket_of(world, first);
+
+    set_scope(world, ZR_DUP_PER_NETWORK, 30);
+    assert_int_equal(dw_connect(world, &credited, 0), ZR_STATUS_OK);
+    world->now_ms += QUALIFY;
+    assert_int_equal(dw_qualify(world, &credited, QUALIFY), ZR_STATUS_OK);
+    assert_int_equal(dw_end(world, &credited, NULL, (struct zr_end_request){.voicemail = true}),
+                     ZR_STATUS_OK);
+    assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_CREDITED);
+    assert_int_equal(talk(world, ticket_of(world, second)), ZR_SETTLEMENT_CHARGED);
+}
+
 /* E61: a credit takes out its own charge, not a newer one of the same caller. */
 static void
 test_a_credit_forgets_its_own_charge_only(void **state)
@@ -220,6 +239,7 @@ main(void)
         DW_TEST(test_the_scope),
         DW_TEST(test_withheld_callers_have_no_duplicates),
         DW_TEST(test_two_live_calls_of_one_caller),
+        DW_TEST(test_a_credit_frees_the_network_too),
         DW_TEST(test_a_credit_forgets_its_own_charge_only),
         DW_TEST(test_unscreened_calls_are_free_where_screening_is_required),
         DW_TEST(test_a_free_rate_is_charged_nothing),

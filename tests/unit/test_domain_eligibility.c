@@ -118,6 +118,27 @@ no_phone(struct question *question)
     question->contractor.phone = 0;
 }
 
+/* E41: SMS alone delivers no live call. */
+static void
+sms_only(struct question *question)
+{
+    question->contractor.modes = MODE_SMS;
+}
+
+/* R50: every own destination is out of order. */
+static void
+dest_down(struct question *question)
+{
+    question->contractor.dest_down = true;
+}
+
+/* What the profile found comes on top. */
+static void
+profile_closed(struct question *question)
+{
+    question->contractor.profile_reasons = REASON_OUT_OF_HOURS;
+}
+
 /* R6 */
 static void
 unscreened(struct question *question)
@@ -140,6 +161,7 @@ static const struct {
     {over_concurrency, REASON_AT_CONCURRENCY},
     {already_tried, REASON_ALREADY_TRIED},
     {no_phone, REASON_MODE_UNSUPPORTED},
+    {profile_closed, REASON_OUT_OF_HOURS},
     {unscreened, REASON_SCREENING_MISSING},
 };
 enum { REASONS = sizeof reasons / sizeof reasons[0] };
@@ -176,6 +198,27 @@ test_reasons_add_up(void **state)
         }
         assert_int_equal(judge(&question), expected);
     }
+}
+
+/* R19, R28, E41: how a call is delivered, by the modes and the phones that there are. */
+static void
+test_delivery_modes(void **state)
+{
+    struct question question = question_just_yes();
+
+    (void)state;
+    question.contractor.modes = MODE_APP;
+    question.contractor.phone = 0; /* An app needs no number. */
+    assert_int_equal(judge(&question), 0);
+    dest_down(&question);
+    assert_int_equal(judge(&question), 0);
+    sms_only(&question);
+    assert_int_equal(judge(&question), REASON_MODE_UNSUPPORTED);
+    question = question_just_yes();
+    question.contractor.modes = MODE_PHONE | MODE_APP;
+    assert_int_equal(judge(&question), 0);
+    dest_down(&question);
+    assert_int_equal(judge(&question), REASON_DEST_DOWN);
 }
 
 /* Every status but APPROVED. */
@@ -238,11 +281,13 @@ struct crowd {
 };
 
 static void
-look(void *context, uint32_t contractor, struct eligibility_contractor *known)
+look(void *context, uint32_t contractor, const struct eligibility_call *call,
+     struct eligibility_contractor *known)
 {
     struct crowd *crowd = context;
     const struct question yes = question_just_yes();
 
+    assert_int_equal(call->now_ms, NOW);
     crowd->looks++;
     *known = yes.contractor;
     known->phone = 12815550000 + contractor;
@@ -444,6 +489,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_reason_alone),
         cmocka_unit_test(test_reasons_add_up),
+        cmocka_unit_test(test_delivery_modes),
         cmocka_unit_test(test_only_approved_contractors_ring),
         cmocka_unit_test(test_bounds_that_pass),
         cmocka_unit_test(test_negative_rates_are_bugs),

@@ -26,6 +26,9 @@ put_claim(struct domain_world *world, uint16_t category, uint32_t contractor, ui
 
     state_slot_get(&world->state, DW_ZIP, category, &slot);
     slot_append(&slot, claim_id, contractor, title);
+    if (title == ZR_TITLE_PRIMARY) {
+        slot.title_state = ZR_TITLE_STATE_HELD;
+    }
     state_slot_put(&world->state, DW_ZIP, category, &slot);
     state_claim_put(&world->state, claim_id, &claim);
     return claim_id;
@@ -54,11 +57,10 @@ test_claims_of_a_lost_contractor(void **state)
     assert_int_equal(world->reply.slot_get_reply.claims[1].contractor, 0);
     assert_int_equal(release(world, primary), ZR_STATUS_OK);
     assert_int_equal(world->reply.claim_state_reply.promoted_claim_id, 0);
-    assert_int_equal(dw_slot(world).open, 1);
+    assert_int_equal(dw_slot(world).title_state, ZR_TITLE_STATE_OPEN);
 }
 
-/* A slot whose category is gone has no price: rank and rate 0 in lists, and nothing asked of an
- * heir. */
+/* A slot whose category is gone has no price: rate 0 in lists, and nothing asked of an heir. */
 static void
 test_slots_of_a_lost_category(void **state)
 {
@@ -75,7 +77,9 @@ test_slots_of_a_lost_category(void **state)
     row.claims = 1;
     state_contractor_put(&world->state, holder, &row);
     assert_int_equal(dw_run(world, dw_portal, ZR_OP_CLAIMS_LIST, &list), ZR_STATUS_OK);
-    assert_int_equal(reply->claims[0].rank, 0);
+    assert_int_equal(reply->claims[0].rank, 2);
+    assert_int_equal(reply->claims[0].rate_cents, 0);
+    dw_policy_without_offers(world);
     assert_int_equal(release(world, primary), ZR_STATUS_OK);
     assert_int_equal(world->reply.claim_state_reply.promoted_claim_id, backup);
     assert_int_equal(dw_wallet(world, heir).rate_max_cents, 0);
@@ -89,11 +93,11 @@ test_a_claim_outside_its_slot_is_a_bug(void **state)
     const uint32_t holder = dw_contractor(world, 0);
     const uint64_t claim_id = dw_claim(world, holder)->claim_id;
     const struct zr_pause_request pausing = {.claim_id = claim_id};
-    const struct slot_row empty = {0};
+    const struct slot_row empty = {.title_state = ZR_TITLE_STATE_VACANT};
 
     state_slot_put(&world->state, DW_ZIP, DW_CATEGORY, &empty);
-    expect_assert_failure((void)release(world, claim_id));
     expect_assert_failure((void)dw_run(world, dw_portal, ZR_OP_PAUSE, &pausing));
+    expect_assert_failure((void)release(world, claim_id));
 }
 
 /* A number that no contractor has is passed over. */
@@ -124,7 +128,9 @@ test_a_broken_chain_of_transfers(void **state)
     state_wallet_put(&world->state, contractor, &wallet);
     assert_int_equal(dw_run(world, dw_portal, ZR_OP_LEDGER_LIST, &list), ZR_STATUS_OK);
     assert_int_equal(world->reply.ledger_list_reply.entries_count, 0);
-    ledger_credit_charge(&world->state, &command, &wallet, contractor, &call_ref);
+    ledger_credit_charge(
+        &world->state, &command, &wallet,
+        &(struct ledger_entry){.amount_cents = 1, .contractor = contractor, .call_ref = call_ref});
     assert_int_equal(wallet.main_cents, 0);
 }
 

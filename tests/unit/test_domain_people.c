@@ -140,6 +140,29 @@ test_a_new_contractor_is_pending(void **state)
     assert_int_equal(reply->phones_count, 1);
 }
 
+/* What other operations put stays; a phone that is another one is not down any more. */
+static void
+test_a_later_put_keeps_what_is_not_its_own(void **state)
+{
+    struct domain_world *world = *state;
+    const struct zr_id id = dw_id(world);
+    struct zr_contractor_put_request request = contractor_of(id, 0);
+    struct contractor_row row;
+
+    assert_int_equal(put_contractor(world, dw_portal, &request), ZR_STATUS_OK);
+    assert_string_equal(get_contractor(world, 1)->timezone, "America/Chicago");
+    assert_int_equal(get_contractor(world, 1)->modes, MODE_PHONE); /* 0 = as it always was. */
+    assert_true(state_contractor_get(&world->state, 1, &row));
+    row.modes = MODE_APP;
+    row.phones_down = 3;
+    state_contractor_put(&world->state, 1, &row);
+    request.expected_version = row.version;
+    request.phones[1].phone++;
+    assert_int_equal(put_contractor(world, dw_portal, &request), ZR_STATUS_OK);
+    assert_int_equal(get_contractor(world, 1)->modes, MODE_APP);
+    assert_int_equal(get_contractor(world, 1)->phones_down, 1);
+}
+
 /* M1 "Defaults": concurrency 1 SINGLE, 3 MULTI, 10 REGIONAL. */
 static void
 test_concurrency_follows_the_size(void **state)
@@ -314,6 +337,7 @@ main(void)
         DW_TEST(test_principals_come_change_and_go),
         DW_TEST(test_principals_of_contractors),
         DW_TEST(test_a_new_contractor_is_pending),
+        DW_TEST(test_a_later_put_keeps_what_is_not_its_own),
         DW_TEST(test_concurrency_follows_the_size),
         DW_TEST(test_contractor_put_refusals),
         DW_TEST(test_the_status_and_its_versions),

@@ -47,8 +47,8 @@ test_each_field_has_its_bounds(void **state)
         int64_t value;
         const char *wrong;
     } rows[] = {
-        ROW(offer_window_s, 0, NULL),
-        ROW(offer_window_s, 1, "offer_window_s"),
+        ROW(offer_window_s, 0, NULL), /* Promoted at once. */
+        ROW(offer_window_s, 1, NULL),
         ROW(overdraft_cents, -1, NULL),
         ROW(overdraft_cents, 0, NULL),
         ROW(overdraft_cents, -2, "overdraft_cents"),
@@ -222,6 +222,7 @@ test_a_policy_comes_back_as_it_was_put(void **state)
                                  .dup_days = 2,
                                  .funds_grace_s = 3,
                                  .pause_grace_s = 4,
+                                 .offer_window_s = 13,
                                  .max_call_s = 5,
                                  .overdraft_cents = 6,
                                  .ring_timeout_s = 11,
@@ -240,7 +241,7 @@ test_a_policy_comes_back_as_it_was_put(void **state)
     assert_int_equal(back->dup_days, 2);
     assert_int_equal(back->funds_grace_s, 3);
     assert_int_equal(back->pause_grace_s, 4);
-    assert_int_equal(back->offer_window_s, 0);
+    assert_int_equal(back->offer_window_s, 13);
     assert_int_equal(back->max_call_s, 5);
     assert_int_equal(back->overdraft_cents, 6);
     assert_int_equal(back->ring_timeout_s, 11);
@@ -255,6 +256,39 @@ test_a_policy_comes_back_as_it_was_put(void **state)
     assert_int_equal(back->duration_check, ZR_DURATION_FLAG);
 }
 
+/* The rows behind the entry: as put; a dispute window of 0 is said by who does not know of it. */
+static void
+test_the_appended_rows_come_back(void **state)
+{
+    struct domain_world *world = *state;
+    const struct zr_policy_get_reply *back = get(world, ZR_SCOPE_NETWORK, 0, 0);
+    struct zr_policy_put_request request = {.scope = ZR_SCOPE_NETWORK,
+                                            .policy = {dw_policy_default()},
+                                            .policy_count = 1,
+                                            .attestation_min = 3,
+                                            .cooldown_misses = 4,
+                                            .cooldown_s = 5};
+
+    assert_int_equal(back->dispute_days, 30);
+    assert_int_equal(back->attestation_min, 0);
+    assert_int_equal(back->cooldown_misses, 0);
+    assert_int_equal(back->policy[0].offer_window_s, 24 * 3600); /* domain.md "Defaults" */
+    assert_int_equal(put(world, &request), ZR_STATUS_OK);
+    request.expected_version = world->reply.policy_put_reply.version;
+    back = get(world, ZR_SCOPE_NETWORK, 0, 0);
+    assert_int_equal(back->attestation_min, 3);
+    assert_int_equal(back->cooldown_misses, 4);
+    assert_int_equal(back->cooldown_s, 5);
+    assert_int_equal(back->dispute_days, 30);
+    request.dispute_days = 7;
+    assert_int_equal(put(world, &request), ZR_STATUS_OK);
+    assert_int_equal(get(world, ZR_SCOPE_NETWORK, 0, 0)->dispute_days, 7);
+    request.attestation_min = 4;
+    assert_int_equal(put(world, &request), ZR_STATUS_INVALID_FIELD);
+    assert_int_equal(world->effects.detail,
+                     zr_shape_offset_of(&zr_policy_put_request_shape, "attestation_min"));
+}
+
 int
 main(void)
 {
@@ -266,6 +300,7 @@ main(void)
         DW_TEST(test_the_narrowest_scope_wins),
         DW_TEST(test_versions),
         DW_TEST(test_a_policy_comes_back_as_it_was_put),
+        DW_TEST(test_the_appended_rows_come_back),
     };
 
     return cmocka_run_group_tests(tests, dw_group_setup, dw_group_teardown);

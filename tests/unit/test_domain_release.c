@@ -19,6 +19,7 @@ scene_make(struct domain_world *world, int64_t cents)
 {
     struct scene scene = {.world = world};
 
+    dw_policy_without_offers(world);
     for (int i = 0; i < CLAIMS; i++) {
         scene.contractors[i] = dw_contractor(world, cents);
         scene.claims[i] = dw_claim(world, scene.contractors[i])->claim_id;
@@ -100,7 +101,7 @@ test_the_first_backup_inherits_the_title(void **state)
     assert_int_equal(slot_find_primary(&slot), 0);
     assert_int_equal(slot.claims[0].contractor, scene.contractors[1]);
     assert_int_equal(slot_rank(&slot, 1), 2);
-    assert_int_equal(slot.open, 0);
+    assert_int_equal(slot.title_state, ZR_TITLE_STATE_HELD);
     assert_true(state_claim_get(&scene.world->state, scene.claims[1], &claim));
     assert_int_equal(claim.title, ZR_TITLE_PRIMARY);
     assert_int_equal(dw_wallet(scene.world, scene.contractors[1]).rate_max_cents, DW_RATE);
@@ -190,14 +191,14 @@ test_nobody_may_inherit(void **state)
 
     assert_int_equal(release(scene.world, scene.claims[0]), 0);
     slot = dw_slot(scene.world);
-    assert_int_equal(slot.open, 1);
+    assert_int_equal(slot.title_state, ZR_TITLE_STATE_OPEN);
     assert_int_equal(slot_find_primary(&slot), SLOT_NO_CLAIM);
     assert_int_equal(slot_rank(&slot, 0), 2);
     assert_int_equal(release(scene.world, scene.claims[1]), 0);
-    assert_int_equal(dw_slot(scene.world).open, 1);
+    assert_int_equal(dw_slot(scene.world).title_state, ZR_TITLE_STATE_OPEN);
     assert_int_equal(release(scene.world, scene.claims[2]), 0);
     assert_int_equal(release(scene.world, scene.claims[3]), 0);
-    assert_int_equal(dw_slot(scene.world).open, 0); /* Empty is not OPEN: it is free. */
+    assert_int_equal(dw_slot(scene.world).title_state, ZR_TITLE_STATE_VACANT);
     assert_int_equal(dw_claim(scene.world, scene.contractors[0])->rank, 1);
 }
 
@@ -224,7 +225,7 @@ test_a_lone_primary_leaves_an_empty_slot(void **state)
 
     assert_int_equal(release(world, claim_id), 0);
     assert_int_equal(dw_slot(world).claims_count, 0);
-    assert_int_equal(dw_slot(world).open, 0);
+    assert_int_equal(dw_slot(world).title_state, ZR_TITLE_STATE_VACANT);
     assert_true(dw_slot(world).version > version);
 }
 
@@ -411,7 +412,7 @@ test_a_paused_claim_can_end_and_rise(void **state)
     assert_int_equal(dw_claim(scene.world, scene.contractors[1])->rank, 1);
     assert_int_equal(dw_slot(scene.world).claims[0].paused, 1);
     assert_int_equal(release(scene.world, scene.claims[1]), 0);
-    assert_int_equal(dw_slot(scene.world).open, 1);
+    assert_int_equal(dw_slot(scene.world).title_state, ZR_TITLE_STATE_OPEN);
 }
 
 int

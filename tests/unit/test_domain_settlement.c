@@ -1,6 +1,6 @@
 /*
  * test_domain_settlement.c - what a leg costs: the decision, the clip, the overdraft, and what a
- * repeated END contradicts (R15, M4, E45, E46, I11).
+ * repeated END contradicts; credits whole and in parts (R15, M4, E36, E45, E46, E61, I7-I12).
  */
 #include "server/domain/settlement.h"
 #include "tests/lib/domain_world.h"
@@ -215,24 +215,200 @@ test_the_end_that_was_taken_does_not_contradict_itself(void **state)
 
 /* ---- the negative space ----------------------------------------------------------------- */
 
-/* FREE_* is final and never re-opened (I9), and only a charge can be credited. */
+/* FREE_* is final and never re-opened (I9), and only a charge can be credited, up to itself (I12).
+ */
 static void
 test_a_settled_leg_is_not_settled_again(void **state)
 {
     struct domain_world *world = *state;
     const struct command command = {.seq = 1, .time_ms = DW_START_MS};
-    const struct zr_id call_ref = dw_id(world);
-    struct call_row call = {.zip = DW_ZIP, .category = DW_CATEGORY};
-    struct call_leg_row leg = {.settlement = ZR_SETTLEMENT_FREE_SHORT, .contractor = 1};
+    const struct contractor_row contractor = {.max_concurrency = 1};
+    struct call_view call = {.call_ref = dw_id(world),
+                             .row = {.zip = DW_ZIP, .category = DW_CATEGORY, .legs_count = 1}};
+    struct call_leg_row *leg = &call.row.legs[0];
 
-    expect_assert_failure(settlement_apply(&world->state, &command, &call_ref, &call, &leg));
-    expect_assert_failure(settlement_credit(&world->state, &command, &call_ref, &call, &leg));
-    leg.settlement = ZR_SETTLEMENT_OPEN;
-    leg.hold_cents = 1; /* A hold that the wallet does not know. */
-    expect_assert_failure(settlement_apply(&world->state, &command, &call_ref, &call, &leg));
-    leg.hold_cents = 0;
-    leg.rate_cents = 1; /* A charge to nobody. */
-    expect_assert_failure(settlement_apply(&world->state, &command, &call_ref, &call, &leg));
+    *leg = (struct call_leg_row){.settlement = ZR_SETTLEMENT_FREE_SHORT, .contractor = 1};
+    expect_assert_failure(settlement_apply(&world->state, &command, &call, leg, &contractor));
+    expect_assert_failure(settlement_void(&world->state, &command, &call, leg, &contractor));
+    expect_assert_failure(settlement_credit(&world->state, &command, &call, leg, 0));
+    leg->settlement = ZR_SETTLEMENT_OPEN;
+    expect_assert_failure(settlement_void(&world->state, &command, &call, leg, &contractor));
+    leg->hold_cents = 1; /* A hold that the wallet does not know. */
+    expect_assert_failure(settlement_apply(&world->state, &command, &call, leg, &contractor));
+    leg->hold_cents = 0;
+    leg->settlement = ZR_SETTLEMENT_CHARGED;
+    leg->amount_cents = 100;
+    expect_assert_failure(settlement_credit(&world->state, &command, &call, leg, 101));
+    expect_assert_failure(settlement_credit(&world->state, &command, &call, leg, -1));
+}
+
+/* ---- credits in parts (I8, I9, I12, E61) --------------------------------------------------- */
+
+/* A charge of DW_RATE, split 600 CREDIT and the rest MAIN. */
+static struct ticket
+charge(struct domain_world *world, uint32_t contractor)
+{
+    const struct ticket ticket = dw_ticket(world, &contractor, 1);
+
+    assert_int_equal(dw_connect(world, &ticket, 0), ZR_STATUS_OK);
+    world->now_ms += QUALIFY;
+    assert_int_equal(dw_end(world, &ticket, NULL, (struct zr_end_request){.talk_ms = QUALIFY}),
+                     ZR_STATUS_OK);
+    return ticket;
+}
+
+/* Give cents of the call's first leg back, as a dispute's resolution does. */
+static struct call_leg_row
+give_back(struct domain_world *world, const struct ticket *ticket, int64_t cents)
+{
+    const struct command command = {.seq = world->seq + 1, .time_ms = world->now_ms};
+    struct call_view call;
+
+    state_begin(&world->state, command.seq);
+    assert_true(call_open(&world->state, &ticket->call_ref, &call));
+    settlement_credit(&world->state, &command, &call, &call.row.legs[0], cents);
+    call_put(&world->state, &call);
+    world->seq++;
+    dw_tick(world);
+    return call.row.legs[0];
+}
+
+/* Amount and credits together stay the rate; the leg is CREDITED when all of it is back. */
+static void
+test_credits_in_parts(void **state)
+{
+    static const int64_t parts[] = {500, 0, 1499, 1};
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 5000);
+    int64_t given = 0;
+    struct ticket ticket;
+
+    dw_give_credit(world, contractor, 600);
+    ticket = charge(world, contractor);
+    assert_int_equal(dw_wallet(world, contractor).main_cents, 3600);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        const struct call_leg_row leg = give_back(world, &ticket, parts[i]);
+
+        given += parts[i];
+        assert_int_equal(leg.credited_cents, given);
+        assert_int_equal(leg.amount_cents + leg.credited_cents, DW_RATE);
+        assert_int_equal(leg.settlement,
+                         given < DW_RATE ? ZR_SETTLEMENT_CHARGED : ZR_SETTLEMENT_CREDITED);
+        assert_int_equal(dw_wallet(world, contractor).charged_cents, DW_RATE - given);
+    }
+    assert_int_equal(dw_wallet(world, contractor).main_cents, 5000);
+    assert_int_equal(dw_wallet(world, contractor).credit_cents, 600);
+    assert_int_equal(dw_call(world, &ticket).charged, 1); /* Ever (I7). */
+}
+
+/* E61, M4: a part given back leaves the charge in the duplicate window, all of it does not. */
+static void
+test_only_a_full_credit_leaves_the_window(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 9000);
+    const struct ticket ticket = charge(world, contractor);
+
+    (void)give_back(world, &ticket, DW_RATE - 1);
+    (void)charge(world, contractor);
+    assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_FREE_DUPLICATE);
+    (void)give_back(world, &ticket, 1);
+    (void)charge(world, contractor);
+    assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_CHARGED);
+}
+
+/* E61: the charge before the credited one counts again, where it still lies in the window. */
+static void
+test_a_credit_restores_the_charge_before_it(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 20000);
+    struct zr_policy policy = dw_policy_default();
+    struct ticket second;
+
+    (void)charge(world, contractor);
+    policy.dup_days = 1;
+    dw_policy(world, &policy);
+    world->now_ms += 2 * DW_DAY_MS;
+    second = charge(world, contractor);
+    assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_CHARGED);
+    policy.dup_days = 30;
+    dw_policy(world, &policy);
+    (void)give_back(world, &second, DW_RATE);
+    (void)charge(world, contractor); /* Within 30 days of the first. */
+    assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_FREE_DUPLICATE);
+    world->now_ms += 28 * DW_DAY_MS + DW_DAY_MS / 2;
+    (void)charge(world, contractor); /* Within 30 days of the second, which is no charge now. */
+    assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_CHARGED);
+}
+
+/* The older of two charges is credited: the newer one stands, and nothing comes back later. */
+static void
+test_a_credit_of_the_older_charge(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 20000);
+    struct zr_policy policy = dw_policy_default();
+    const struct ticket first = charge(world, contractor);
+    struct ticket second;
+
+    policy.dup_days = 0;
+    dw_policy(world, &policy);
+    second = charge(world, contractor);
+    policy.dup_days = 30;
+    dw_policy(world, &policy);
+    (void)give_back(world, &first, DW_RATE);
+    (void)charge(world, contractor);
+    assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_FREE_DUPLICATE);
+    (void)give_back(world, &second, DW_RATE);
+    (void)charge(world, contractor);
+    assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_CHARGED);
+}
+
+/* ---- what the contractor hears ------------------------------------------------------------- */
+
+static struct event_row
+newest_event(struct domain_world *world, uint8_t type)
+{
+    struct event_row event = {0};
+
+    for (uint64_t seq = state_counter_now(&world->state, COUNTER_EVENT); seq > 0; seq--) {
+        assert_true(state_event_get(&world->state, seq, &event));
+        if (event.type == type) {
+            return event;
+        }
+    }
+    fail_msg("no such event");
+    return event;
+}
+
+/* CALL_CONNECTED with the hold, CALL_SETTLED with the charge; again when evidence reverses it. */
+static void
+test_the_contractor_hears_of_its_call(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 5000);
+    const struct ticket ticket = dw_ticket(world, &contractor, 1);
+    struct event_row event;
+
+    assert_int_equal(dw_connect(world, &ticket, 0), ZR_STATUS_OK);
+    event = newest_event(world, ZR_EVENT_CALL_CONNECTED);
+    assert_int_equal(event.amount_cents, DW_RATE);
+    assert_int_equal(event.contractor, contractor);
+    assert_int_equal(event.tenant, DW_PORTAL_TENANT);
+    assert_int_equal(event.audience, AUDIENCE_CONTRACTOR);
+    assert_memory_equal(&event.call_ref, &ticket.call_ref, sizeof ticket.call_ref);
+    world->now_ms += QUALIFY;
+    assert_int_equal(dw_qualify(world, &ticket, QUALIFY), ZR_STATUS_OK);
+    event = newest_event(world, ZR_EVENT_CALL_SETTLED);
+    assert_int_equal(event.code, ZR_SETTLEMENT_CHARGED);
+    assert_int_equal(event.amount_cents, DW_RATE);
+    assert_int_equal(dw_end(world, &ticket, NULL, (struct zr_end_request){.voicemail = true}),
+                     ZR_STATUS_OK);
+    event = newest_event(world, ZR_EVENT_CALL_SETTLED);
+    assert_int_equal(event.code, ZR_SETTLEMENT_CREDITED); /* E36 */
+    assert_int_equal(event.amount_cents, 0);
+    assert_true(event.commit_seq == world->seq);
 }
 
 int
@@ -247,6 +423,11 @@ main(void)
         cmocka_unit_test(test_what_a_repeated_end_would_give),
         cmocka_unit_test(test_the_end_that_was_taken_does_not_contradict_itself),
         DW_TEST(test_a_settled_leg_is_not_settled_again),
+        DW_TEST(test_credits_in_parts),
+        DW_TEST(test_only_a_full_credit_leaves_the_window),
+        DW_TEST(test_a_credit_restores_the_charge_before_it),
+        DW_TEST(test_a_credit_of_the_older_charge),
+        DW_TEST(test_the_contractor_hears_of_its_call),
     };
 
     return cmocka_run_group_tests(tests, dw_group_setup, dw_group_teardown);

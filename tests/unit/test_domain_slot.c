@@ -9,6 +9,17 @@
 
 enum { ROUNDS = 2000 };
 
+/* The title_state of a slot that nobody is offered. */
+static void
+title_follow(struct slot_row *slot)
+{
+    if (slot_find_primary(slot) != SLOT_NO_CLAIM) {
+        slot->title_state = ZR_TITLE_STATE_HELD;
+    } else {
+        slot_end_chain(slot);
+    }
+}
+
 /* Backups of contractors 1..count in seq order; `primary` is an index or SLOT_NO_CLAIM. */
 static struct slot_row
 slot_of(int count, int primary)
@@ -19,6 +30,7 @@ slot_of(int count, int primary)
         slot_append(&slot, (uint64_t)i + 100, (uint32_t)i + 1,
                     i == primary ? ZR_TITLE_PRIMARY : ZR_TITLE_BACKUP);
     }
+    title_follow(&slot);
     return slot;
 }
 
@@ -88,6 +100,7 @@ test_removal_closes_the_gap_and_keeps_the_order(void **state)
     assert_int_equal(slot_rank(&slot, 0), 2);
     slot_remove(&slot, 0);
     assert_int_equal(slot.claims_count, 0);
+    title_follow(&slot);
     slot_check(&slot);
 }
 
@@ -127,6 +140,7 @@ test_random_walks_keep_the_invariants(void **state)
         } else if (slot.claims_count > 0) {
             slot_remove(&slot, (int)test_random_below(&seed, slot.claims_count));
         }
+        title_follow(&slot);
         slot_check(&slot);
         for (int place = 1; place < slot.claims_count; place++) {
             assert_int_equal(slot_rank(&slot, slot_in_order(&slot, place)),
@@ -193,14 +207,90 @@ test_a_broken_row_does_not_pass(void **state)
     slot = slot_of(3, 0);
     slot.claims[1].contractor = 0;
     expect_assert_failure(slot_check(&slot));
-    slot = slot_of(3, 0);
-    slot.open = 1; /* An OPEN slot has no primary. */
-    expect_assert_failure(slot_check(&slot));
-    slot = slot_of(3, SLOT_NO_CLAIM);
-    slot.open = 1;
-    slot_check(&slot);
     slot.claims_count = SLOT_CLAIMS_MAX + 1;
     expect_assert_failure(slot_check(&slot));
+    slot = slot_of(3, 0);
+    slot.claims[2].contractor = slot.claims[1].contractor;
+    expect_assert_failure(slot_check(&slot));
+}
+
+/* title_state, offer and reservation must agree with the claims (M2). */
+static void
+test_a_title_state_fits_its_claims(void **state)
+{
+    static const struct {
+        int claims;
+        int primary;
+        uint8_t title_state;
+        uint64_t offer_claim_id; /* Of the pending offer, 0 = none. */
+        bool reserved;
+        uint16_t waiting;
+        bool sound;
+    } rows[] = {
+        {0, -1, ZR_TITLE_STATE_VACANT, 0, false, 0, true},
+        {0, -1, ZR_TITLE_STATE_VACANT, 0, true, 1, true},
+        {0, -1, ZR_TITLE_STATE_VACANT, 0, true, 0, false},
+        {1, -1, ZR_TITLE_STATE_VACANT, 0, false, 0, false},
+        {2, 1, ZR_TITLE_STATE_HELD, 0, true, 3, true},
+        {2, -1, ZR_TITLE_STATE_HELD, 0, false, 0, false},
+        {2, 1, ZR_TITLE_STATE_HELD, 100, false, 0, false},
+        {2, -1, ZR_TITLE_STATE_OFFERED, 101, false, 2, true},
+        {2, -1, ZR_TITLE_STATE_OFFERED, 0, false, 0, false},
+        {2, -1, ZR_TITLE_STATE_OFFERED, 102, false, 0, false}, /* It has left. */
+        {2, 0, ZR_TITLE_STATE_OFFERED, 101, false, 0, false},
+        {2, -1, ZR_TITLE_STATE_OPEN, 0, false, 0, true},
+        {2, -1, ZR_TITLE_STATE_OPEN, 100, false, 0, false},
+        {2, 0, ZR_TITLE_STATE_OPEN, 0, false, 0, false},
+        {0, -1, ZR_TITLE_STATE_OPEN, 0, false, 0, false},
+        {0, -1, 0, 0, false, 0, false},
+        {0, -1, ZR_TITLE_STATE_OPEN + 1, 0, false, 0, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct slot_row slot = slot_of(rows[i].claims, rows[i].primary);
+
+        slot.title_state = rows[i].title_state;
+        slot.waiting = rows[i].waiting;
+        if (rows[i].offer_claim_id != 0) {
+            slot.offer_id = 1;
+            slot.offer_deadline_ms = 1;
+            slot.offer_claim_id = rows[i].offer_claim_id;
+            slot.chain_claim_id = rows[i].offer_claim_id;
+        }
+        if (rows[i].reserved) {
+            slot.reserved_contractor = 9;
+            slot.reserved_deadline_ms = 1;
+        }
+        if (rows[i].sound) {
+            slot_check(&slot);
+        } else {
+            expect_assert_failure(slot_check(&slot));
+        }
+    }
+}
+
+/* R42: what an outsider's CLAIM would yield. */
+static void
+test_the_map_sees_taken_and_full(void **state)
+{
+    struct slot_row slot = slot_of(2, SLOT_NO_CLAIM);
+
+    (void)state;
+    assert_false(slot_is_taken(&slot)); /* OPEN */
+    assert_false(slot_is_full(&slot, 3));
+    assert_true(slot_is_full(&slot, 2));
+    slot.waiting = 1;
+    assert_true(slot_is_full(&slot, 3));
+    assert_false(slot_is_taken(&slot));
+    slot.reserved_contractor = 9;
+    assert_true(slot_is_taken(&slot));
+    slot = slot_of(2, 1);
+    assert_true(slot_is_taken(&slot));
+    slot = slot_of(0, SLOT_NO_CLAIM);
+    assert_false(slot_is_taken(&slot));
+    slot.title_state = ZR_TITLE_STATE_OFFERED;
+    assert_true(slot_is_taken(&slot));
 }
 
 /* ---- pricing (R53) ---------------------------------------------------------------------- */
@@ -276,6 +366,8 @@ main(void)
         cmocka_unit_test(test_the_same_cascade_is_who_rings_in_which_order_at_which_rank),
         cmocka_unit_test(test_bad_arguments_are_bugs),
         cmocka_unit_test(test_a_broken_row_does_not_pass),
+        cmocka_unit_test(test_a_title_state_fits_its_claims),
+        cmocka_unit_test(test_the_map_sees_taken_and_full),
         cmocka_unit_test(test_the_default_multipliers),
         cmocka_unit_test(test_rates_are_rounded_half_up),
         cmocka_unit_test(test_no_rank_costs_more_than_the_one_before),

@@ -103,7 +103,7 @@ test_round_trip_at_every_count(void **state)
             struct ticket decoded;
 
             assert_in_range(length, 1, TICKET_BYTES_MAX);
-            assert_true(ticket_verify(bytes, length, &keys, mac));
+            assert_true(ticket_verify(bytes, length, &keys, DW_START_MS, mac));
             memset(&decoded, 0xEE, sizeof decoded);
             assert_true(ticket_decode(&decoded, bytes, length));
             assert_same_ticket(&decoded, &ticket);
@@ -125,10 +125,10 @@ test_one_flipped_bit_anywhere_is_not_ours(void **state)
     (void)state;
     for (size_t bit = 0; bit < (size_t)8 * length; bit++) {
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        assert_false(ticket_verify(bytes, length, &keys, mac));
+        assert_false(ticket_verify(bytes, length, &keys, DW_START_MS, mac));
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
-    assert_true(ticket_verify(bytes, length, &keys, mac));
+    assert_true(ticket_verify(bytes, length, &keys, DW_START_MS, mac));
     mac_close(mac);
 }
 
@@ -147,7 +147,7 @@ test_only_the_exact_length_passes(void **state)
     for (size_t count = 0; count <= sizeof bytes; count++) {
         struct ticket decoded = untouched;
 
-        assert_int_equal(ticket_verify(bytes, count, &keys, mac), count == length);
+        assert_int_equal(ticket_verify(bytes, count, &keys, DW_START_MS, mac), count == length);
         assert_int_equal(ticket_decode(&decoded, bytes, count), count == length);
         if (count != length) {
             assert_memory_equal(&decoded, &untouched, sizeof decoded);
@@ -170,13 +170,32 @@ test_keys_rotate(void **state)
     uint16_t length = ticket_encode(bytes, &ticket, &old, mac);
 
     (void)state;
-    assert_true(ticket_verify(bytes, length, &both, mac));
-    assert_false(ticket_verify(bytes, length, &gone, mac));
-    assert_false(ticket_verify(bytes, length, &none, mac));
+    assert_true(ticket_verify(bytes, length, &both, DW_START_MS, mac));
+    assert_false(ticket_verify(bytes, length, &gone, DW_START_MS, mac));
+    assert_false(ticket_verify(bytes, length, &none, DW_START_MS, mac));
     length = ticket_encode(bytes, &ticket, &both, mac); /* keys[0] signs. */
-    assert_false(ticket_verify(bytes, length, &old, mac));
-    assert_true(ticket_verify(bytes, length, &gone, mac));
+    assert_false(ticket_verify(bytes, length, &old, DW_START_MS, mac));
+    assert_true(ticket_verify(bytes, length, &gone, DW_START_MS, mac));
     expect_assert_failure((void)ticket_encode(bytes, &ticket, &none, mac));
+    mac_close(mac);
+}
+
+/* E63: a key that is verify-only ends at its instant, exclusively; the bytes are the same. */
+static void
+test_a_retired_key_ends(void **state)
+{
+    struct ticket_keys keys = keys_of(1, 2);
+    const struct ticket_keys retired = keys_of(2, 0);
+    const struct ticket ticket = ticket_of(0, 1);
+    struct mac *mac = mac_open();
+    uint8_t bytes[TICKET_BYTES_MAX];
+    const uint16_t length = ticket_encode(bytes, &ticket, &retired, mac);
+
+    (void)state;
+    assert_true(ticket_verify(bytes, length, &keys, UINT64_MAX, mac)); /* No end is set. */
+    keys.keys[1].until_ms = DW_START_MS;
+    assert_true(ticket_verify(bytes, length, &keys, DW_START_MS - 1, mac));
+    assert_false(ticket_verify(bytes, length, &keys, DW_START_MS, mac));
     mac_close(mac);
 }
 
@@ -258,6 +277,7 @@ main(void)
         cmocka_unit_test(test_one_flipped_bit_anywhere_is_not_ours),
         cmocka_unit_test(test_only_the_exact_length_passes),
         cmocka_unit_test(test_keys_rotate),
+        cmocka_unit_test(test_a_retired_key_ends),
         cmocka_unit_test(test_unknown_layouts_are_refused),
         cmocka_unit_test(test_candidates_are_named_by_attempt),
         cmocka_unit_test(test_encode_checks_what_it_signs),

@@ -63,16 +63,18 @@ test_same_key_and_body_get_the_stored_reply(void **state)
     rig_crash();
 }
 
-/* What was refused stays refused under its key, even where it would be granted now. */
+/* What was refused stays refused under its key, even where it would be granted now. Its key is
+ * stored, so the journal has it, too: a replay must store the same (E64). */
 static void
 test_refusals_are_stored(void **state)
 {
     struct zr_contractor_status_request request = {
         .op_id = rig_key(), .contractor = 1, .contractor_status = ZR_CONTRACTOR_APPROVED};
-    uint64_t seq;
+    uint64_t seq = seq_now();
 
     (void)state;
     assert_int_equal(rig_send(rig_admin, ZR_OP_CONTRACTOR_STATUS, &request), ZR_STATUS_NOT_FOUND);
+    assert_int_equal(seq_now(), seq + 1);
     rig.jobs[2] = *rig.last;
     assert_int_equal(rig_contractor(0), 1);
     seq = seq_now();
@@ -115,6 +117,21 @@ test_used_key_of_another_operation_is_a_mismatch(void **state)
     request.contractor_id = rig_id();
     rig.last->tenant = rig_admin.tenant;
     assert_int_equal(rig_category(request.op_id, "roofing"), ZR_STATUS_IDEMPOTENCY_MISMATCH);
+    rig_crash();
+}
+
+/* E3: byte for byte the body that the key was used with, but of an operation that means more. */
+static void
+test_used_key_and_body_of_another_operation_is_a_mismatch(void **state)
+{
+    const struct zr_contractor_status_request request = {
+        .op_id = rig_key(), .contractor = 1, .contractor_status = ZR_CONTRACTOR_APPROVED};
+
+    (void)state;
+    assert_int_equal(rig_send(rig_admin, ZR_OP_CONTRACTOR_STATUS, &request), ZR_STATUS_NOT_FOUND);
+    rig.last->header.op = ZR_OP_CATEGORY_PUT;
+    rig.last->operation = zr_operation_find(ZR_OP_CATEGORY_PUT);
+    assert_int_equal(rig_execute(), ZR_STATUS_IDEMPOTENCY_MISMATCH);
     rig_crash();
 }
 
@@ -256,6 +273,30 @@ test_trim_takes_expired_keys_only(void **state)
     rig_crash();
 }
 
+/* What can still be read again is kept; the oldest go first, and the counter goes on. */
+static void
+test_trim_takes_old_events_only(void **state)
+{
+    struct state *rules = &rig.executor.state;
+    const uint64_t now_ms = clock_now_ms(&rig.clock);
+    struct event_row event = {.type = ZR_EVENT_CLAIMED};
+
+    (void)state;
+    assert_int_equal(state_event_oldest(rules), 0);
+    assert_int_equal(execute_trim_events(&rig.executor, now_ms, 100), 0);
+    for (uint64_t seq = 1; seq <= 6; seq++) {
+        event.time_ms = now_ms + seq;
+        state_event_put(rules, seq, &event);
+    }
+    assert_int_equal(execute_trim_events(&rig.executor, now_ms + EVENTS_HORIZON_MS + 1, 100), 0);
+    assert_int_equal(execute_trim_events(&rig.executor, now_ms + EVENTS_HORIZON_MS + 5, 3), 3);
+    assert_int_equal(state_event_oldest(rules), 4);
+    assert_int_equal(execute_trim_events(&rig.executor, now_ms + EVENTS_HORIZON_MS + 5, 100), 1);
+    assert_int_equal(state_event_oldest(rules), 5);
+    assert_true(state_event_get(rules, 6, &event));
+    rig_crash();
+}
+
 /* A manual clock that was moved stays moved over a restart: time never runs back. */
 static void
 test_advanced_clock_survives_a_restart(void **state)
@@ -283,6 +324,7 @@ main(void)
         RIG_TEST(test_refusals_are_stored),
         RIG_TEST(test_used_key_with_another_body_is_a_mismatch),
         RIG_TEST(test_used_key_of_another_operation_is_a_mismatch),
+        RIG_TEST(test_used_key_and_body_of_another_operation_is_a_mismatch),
         RIG_TEST(test_key_of_another_tenant_is_another_key),
         RIG_TEST(test_key_must_be_of_now),
         RIG_TEST(test_bad_and_not_executed_requests_are_not_stored),
@@ -290,6 +332,7 @@ main(void)
         RIG_TEST(test_natural_key_repeats_are_not_journaled),
         RIG_TEST(test_reads_are_not_journaled),
         RIG_TEST(test_trim_takes_expired_keys_only),
+        RIG_TEST(test_trim_takes_old_events_only),
         RIG_TEST(test_advanced_clock_survives_a_restart),
     };
 

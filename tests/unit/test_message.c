@@ -54,6 +54,16 @@ expect(enum zr_decode verdict, uint16_t invalid_at, const char *what, const char
     }
 }
 
+/* What stands behind is read as more of it: it may be refused as such before the frame ends. */
+static void
+expect_refused(const char *what, const char *name)
+{
+    const enum zr_decode got = decode();
+
+    expect(got == ZR_DECODE_INVALID ? ZR_DECODE_INVALID : ZR_DECODE_MALFORMED, now.invalid_at, what,
+           name);
+}
+
 static void
 expect_as_filled(const char *what)
 {
@@ -73,6 +83,7 @@ prepare(const struct zr_operation *operation, bool reply, uint16_t elements)
     wire_fill(&now.message, now.shape, operation->op, elements);
     now.header = wire_encode(now.frame, (uint16_t)(operation->op | (reply ? ZR_OP_RESPONSE : 0)),
                              now.shape, &now.message);
+    now.header.version = operation->version;
     memcpy(pristine, now.frame, now.header.size);
 }
 
@@ -435,7 +446,7 @@ check_counts(const struct wire_place *place)
            "largest count", place->field->name);
     if (zr_load_u16(pristine + place->offset) < place->field->max) {
         zr_store_u16(now.frame + place->offset, place->field->max);
-        expect(ZR_DECODE_MALFORMED, 0, "count of what is not there", place->field->name);
+        expect_refused("count of what is not there", place->field->name);
     }
     restore(place);
 }

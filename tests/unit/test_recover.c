@@ -179,7 +179,7 @@ test_recover_counts_the_calls_that_talk(void **state)
     contractor = rig_contractor(FUND);
     tickets[0] = rig_ticket(contractor);
     assert_int_equal(rig_connect(&tickets[0]), ZR_STATUS_OK);
-    clock_advance_ms(&rig.clock, UNIT_TTL_MS);
+    clock_advance_ms(&rig.clock, UNIT_TTL_LONG_MS);
     for (int i = 1; i < 4; i++) {
         tickets[i] = rig_ticket(contractor);
         assert_int_equal(rig_connect(&tickets[i]), ZR_STATUS_OK);
@@ -216,55 +216,6 @@ test_recover_counts_boots(void **state)
 
 /* ---- replay (E64) ------------------------------------------------------------------------ */
 
-/* Replay the rig's database into a new folder. */
-static enum status
-replay(void)
-{
-    struct store *into = NULL;
-    struct arena arena;
-    enum status status;
-    char folder[64];
-
-    test_make_dir(folder, sizeof folder);
-    arena_init(&arena);
-    rig_open_store(false);
-    assert_int_equal(store_open(&into, &(struct store_options){.folder = folder,
-                                                               .map_bytes = rig.map_mib << 20,
-                                                               .readers_max = 1,
-                                                               .create = true}),
-                     STATUS_OK);
-    status = recover_replay(rig.store, into, &arena);
-    store_close(into);
-    arena_deinit(&arena);
-    test_remove_dir(folder);
-    rig_leave();
-    return status;
-}
-
-/* The rig's ZIP did not come through the journal; this one does. */
-static void
-import_zip(void)
-{
-    const uint64_t zip = RIG_ZIP;
-    struct zr_zip_put_request request = {
-        .op_id = rig_key(),
-        .import_id = rig_id(),
-        .rows_total = 1,
-        .parts = 1,
-        .rows_count = 1,
-        .rows = {{.zip = RIG_ZIP, .claimable = true, .state = "TX", .timezone = "US/Central"}},
-    };
-    uint8_t bytes[256];
-    struct zr_builder builder;
-
-    store_del(&rig.view, TABLE_ZIP, &zip, sizeof zip);
-    zr_builder_init(&builder, bytes, sizeof bytes);
-    zr_zip_row_shape.put_block(&builder, &request.rows[0]);
-    sha256_of(rig.executor.mac, request.digest.bytes, bytes, builder.length);
-    assert_int_equal(rig_send(rig_admin, ZR_OP_ZIP_PUT, &request), ZR_STATUS_OK);
-    assert_true(rig.reply.zip_put_reply.flipped);
-}
-
 /* Commands, refusals among them, with time going on. */
 static void
 make_journaled_history(void)
@@ -272,7 +223,7 @@ make_journaled_history(void)
     struct zr_contractor_status_request request = {.contractor = 99,
                                                    .contractor_status = ZR_CONTRACTOR_APPROVED};
 
-    import_zip();
+    rig_import_zip();
     for (int i = 0; i < 20; i++) {
         char name[32];
 
@@ -293,10 +244,10 @@ test_replay_gives_the_same_state(void **state)
     make_journaled_history();
     rig_commit(0);
     rig_crash();
-    assert_int_equal(replay(), STATUS_INVALID); /* Unfolded: serve it once. */
+    assert_int_equal(rig_replay(), STATUS_INVALID); /* Unfolded: serve it once. */
     rig_serve();
     rig_stop();
-    assert_int_equal(replay(), STATUS_OK);
+    assert_int_equal(rig_replay(), STATUS_OK);
 }
 
 /* One cent in a wallet that no command put there. */
@@ -316,7 +267,7 @@ test_replay_finds_a_state_that_the_journal_does_not_give(void **state)
     store_put_number(&rig.view, TABLE_WALLET, contractor, &wallet, sizeof wallet);
     rig_commit(0);
     rig_crash();
-    assert_int_equal(replay(), STATUS_CORRUPT);
+    assert_int_equal(rig_replay(), STATUS_CORRUPT);
 }
 
 /* A row in the middle whose request was changed: the chain behind it does not fit. */
@@ -334,7 +285,7 @@ test_replay_finds_a_changed_request(void **state)
     store_put_number(&rig.view, TABLE_JOURNAL, 10, row, value.bytes_count);
     rig_commit(10000);
     rig_crash();
-    assert_int_equal(replay(), STATUS_CORRUPT);
+    assert_int_equal(rig_replay(), STATUS_CORRUPT);
 }
 
 int

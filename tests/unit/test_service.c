@@ -2,212 +2,11 @@
  * test_service.c - a worker's handlers over a real committer, without a network: who may do what,
  * what a turn sees, and what comes back later.
  */
-#include "server/handlers/dispatch.h"
-#include "server/handlers/session.h"
-#include "tests/unit/test_commit.h"
 #include "tests/unit/test_faults.h"
+#include "tests/unit/test_worker.h"
 
 #include <sys/mman.h>
 #include <sys/wait.h>
-
-enum { CATEGORY = 1, FUND = 50 * RIG_RATE, SERVICE_JOBS = 4, CALLS_MAX = 8, POSTED_MAX = 16 };
-
-static struct service *service;
-static struct request_port port;
-static uint32_t contractor;
-
-/* What the last frame got: at once, or posted later. */
-static uint8_t reply_bytes[ZR_FRAME_BYTES_LIMIT];
-static struct zr_header answer;
-static int posted_count;
-
-/* ---- the network that is none -------------------------------------------------------------- */
-
-static void
-take_reply(const uint8_t *frame)
-{
-    const struct zr_operation *operation;
-    uint16_t invalid_at;
-
-    zr_header_decode(&answer, frame);
-    operation = zr_operation_find(answer.op & (uint16_t)~ZR_OP_RESPONSE);
-    assert_non_null(operation);
-    if (rig_has_body(answer.status)) {
-        assert_int_equal(
-            zr_message_decode(&rig.reply, &invalid_at, operation->reply, &answer, frame),
-            ZR_DECODE_OK);
-    }
-}
-
-static void
-net_reply(void *context, struct conn_ref conn, const uint8_t *frame, size_t bytes)
-{
-    (void)context;
-    assert_int_equal(conn.slot, 7);
-    memcpy(reply_bytes, frame, bytes);
-    posted_count++;
-}
-
-static void
-turn_begin(void)
-{
-    port.on_turn_begin(port.context, 0);
-}
-
-static void
-turn_end(void)
-{
-    port.on_turn_end(port.context);
-}
-
-/* One frame of that session, within the turn. */
-static enum frame_verdict
-send(struct session *session, uint16_t op, const void *message)
-{
-    static struct job frame; /* A place to encode it in. */
-    struct request request = {.conn = {.slot = 7, .generation = 1}, .session = session};
-    struct zr_builder builder;
-    enum frame_verdict verdict;
-
-    rig_fill(&frame, rig_admin, op, message);
-    request.header = frame.header;
-    request.frame = frame.frame;
-    zr_builder_init(&builder, reply_bytes, sizeof reply_bytes);
-    verdict = port.on_frame(port.context, &request, &builder);
-    assert_int_equal(verdict == FRAME_DEFERRED, builder.length == 0);
-    if (verdict != FRAME_DEFERRED) {
-        take_reply(reply_bytes);
-        assert_int_equal(answer.id, frame.header.id);
-    }
-    return verdict;
-}
-
-/* A turn of its own, and as many more until the reply is there. Returns the status. */
-static uint16_t
-ask(struct session *session, uint16_t op, const void *message)
-{
-    const int before = posted_count;
-
-    turn_begin();
-    if (send(session, op, message) != FRAME_DEFERRED) {
-        turn_end();
-        return answer.status;
-    }
-    turn_end();
-    while (posted_count == before) {
-        assert_true(rig_wait_wake());
-        turn_begin();
-        turn_end();
-    }
-    take_reply(reply_bytes);
-    return answer.status;
-}
-
-/* ---- sessions ----------------------------------------------------------------------------- */
-
-static struct peer_identity
-peer_of(uint8_t key, uint32_t tenant, uint8_t role)
-{
-    struct peer_identity peer = {.key_hash = {key}};
-
-    (void)snprintf(peer.san, sizeof peer.san, "urn:zipring:tenant:%u:role:%s", tenant,
-                   zr_role_name(role));
-    for (char *at = peer.san; *at != '\0'; at++) {
-        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at + ('a' - 'A') : *at);
-    }
-    return peer;
-}
-
-static const struct zr_hello_request hello = {
-    .magic = UINT64_C(0x31474E495250495A),
-    .protocol_min = 1,
-    .protocol_max = 1,
-    .client_kind = ZR_CLIENT_OTHER,
-};
-
-static void
-put_principal(uint8_t key, uint32_t tenant, uint8_t role, uint32_t of_contractor)
-{
-    struct zr_principal_put_request request = {
-        .op_id = rig_key(), .key_hash = {{key}}, .tenant = tenant, .role = role, .name = "test"};
-
-    request.contractor = of_contractor;
-    assert_int_equal(rig_send(rig_admin, ZR_OP_PRINCIPAL_PUT, &request), ZR_STATUS_OK);
-}
-
-/* A session after HELLO, of principal `role`: its key is its role. */
-static struct session
-session_of(uint8_t role)
-{
-    struct session session = {.peer = peer_of(role, RIG_TENANT, role)};
-
-    assert_int_equal(ask(&session, ZR_OP_HELLO, &hello), ZR_STATUS_OK);
-    assert_true(session.ready);
-    assert_int_equal(session.role, role);
-    return session;
-}
-
-static void
-revoke_key(uint8_t key)
-{
-    struct zr_principal_revoke_request request = {.op_id = rig_key(), .key_hash = {{key}}};
-
-    assert_int_equal(rig_send(rig_admin, ZR_OP_PRINCIPAL_REVOKE, &request), ZR_STATUS_OK);
-}
-
-/* ---- fixture ------------------------------------------------------------------------------- */
-
-/* A market with one claim; a principal of every role; a worker over the committer. */
-static int
-setup(void **state)
-{
-    const struct net_port net = {.reply = net_reply, .wake = rig_wake};
-    struct zr_claim_request claim = {
-        .accept_backup = true, .slots = {{RIG_ZIP, CATEGORY}}, .slots_count = 1};
-
-    if (rig_setup(state) != 0) {
-        return -1;
-    }
-    assert_int_equal(rig_category(rig_key(), "plumbing"), ZR_STATUS_OK);
-    contractor = rig_contractor(FUND);
-    claim.op_id = rig_key();
-    claim.contractor = contractor;
-    assert_int_equal(rig_send(rig_portal, ZR_OP_CLAIM, &claim), ZR_STATUS_OK);
-    for (uint8_t role = ZR_ROLE_SWITCH; zr_role_name(role) != NULL; role++) {
-        put_principal(role, RIG_TENANT, role, role == ZR_ROLE_CONTRACTOR ? contractor : 0);
-    }
-    rig_commit(1000);
-    rig_crash();
-    rig_serve();
-    service = service_open(&(struct service_options){
-        .arena = &rig.arena,
-        .store = rig.store,
-        .committer = rig.committer,
-        .hot = rig.hot,
-        .cascades = rig.cascades,
-        .clock = &rig.clock,
-        .jobs_max = SERVICE_JOBS,
-        .calls_max = CALLS_MAX,
-        .frame_bytes_max = ZR_FRAME_BYTES_LIMIT,
-        .credit_default = 64,
-        .credit_max = 256,
-        .timeout_us_default = 5000000,
-        .peers = "",
-        .bench = true,
-    });
-    service_bind(service, &net);
-    port = service_port(service);
-    posted_count = 0;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    service_close(service);
-    rig_stop();
-    return rig_teardown(state);
-}
 
 /* ---- who (P13) ----------------------------------------------------------------------------- */
 
@@ -246,7 +45,8 @@ test_operations_are_forbidden_to_roles_that_do_not_have_them(void **state)
         struct session session = session_of(role);
 
         for (size_t i = 0; i < count; i++) {
-            if (operations[i].kind == ZR_OP_KIND_PUSH || operations[i].op == ZR_OP_HELLO) {
+            if (operations[i].kind == ZR_OP_KIND_PUSH || operations[i].kind == ZR_OP_KIND_SYSTEM ||
+                operations[i].op == ZR_OP_HELLO) {
                 continue;
             }
             if ((operations[i].roles & 1u << role) == 0) {
@@ -367,7 +167,7 @@ exit_code_after_failed_write(void **state, int nth)
 
     assert_true(child >= 0);
     if (child == 0) {
-        if (setup(state) == 0) {
+        if (worker_setup(state) == 0) {
             memcpy(folder, rig.folder, sizeof rig.folder);
             struct session session = session_of(ZR_ROLE_PAYMENTS);
             const struct zr_topup_request request = rig_topup_request(contractor, 2500);
@@ -403,30 +203,6 @@ test_store_that_gives_no_snapshot_ends_the_process(void **state)
 }
 
 /* ---- a call -------------------------------------------------------------------------------- */
-
-static struct zr_route_request
-route_request(void)
-{
-    return (struct zr_route_request){
-        .call_id = rig_id(),
-        .zips = {RIG_ZIP},
-        .zips_count = 1,
-        .caller = 12815550000 + rig.serial,
-        .category = CATEGORY,
-        .caller_kind = ZR_CALLER_PLAIN,
-        .want = 1,
-        .flags = 2, /* hold */
-    };
-}
-
-static struct eligibility_contractor
-hot_now(void)
-{
-    struct eligibility_contractor known;
-
-    hot_look(rig.hot, contractor, &known);
-    return known;
-}
 
 /* ROUTE leases, CONNECT turns the lease into a unit, END gives it back. */
 static void
@@ -535,7 +311,7 @@ test_calls_over_the_bound_are_overloaded(void **state)
 int
 main(void)
 {
-#define SERVICE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define SERVICE_TEST(test) cmocka_unit_test_setup_teardown(test, worker_setup, worker_teardown)
     const struct CMUnitTest tests[] = {
         SERVICE_TEST(test_hello_wants_a_live_principal_and_its_name),
         SERVICE_TEST(test_operations_are_forbidden_to_roles_that_do_not_have_them),

@@ -1,0 +1,42 @@
+/*
+ * rings.h - what workers saw ring, on its way into the log.
+ *
+ * A ring is a fact that only a worker knows: no reply waits for the disk when a phone starts to
+ * ring. Where it counts (caps, spacing, cool-down, an app that shows it) the worker puts it into
+ * this bounded queue, and the committer makes RINGS commands of it, which apply like any other:
+ * so usage and its events are durable, in order, and the same in a replay. A crash loses at most
+ * the queue; a full one refuses the fact and counts it.
+ */
+#ifndef ZR_RINGS_H
+#define ZR_RINGS_H
+
+#include "protocol/message.h"
+#include "server/base/arena.h"
+
+#include <stdatomic.h>
+
+struct ring_facts {
+    struct zr_ring_fact *facts;
+    uint32_t mask;
+    _Atomic uint32_t pushed; /* Worker. */
+    _Atomic uint32_t taken;  /* Committer. */
+    _Atomic uint64_t lost;
+};
+
+void ring_facts_init(struct ring_facts *rings, struct arena *arena, uint32_t facts_max);
+
+/* Append a fact; false when the queue is full: the log will never hear of it. Worker. */
+bool ring_facts_push(struct ring_facts *rings, const struct zr_ring_fact *fact);
+
+/* Facts waiting. */
+uint32_t ring_facts_count(const struct ring_facts *rings);
+
+/* Copy the oldest facts behind the first `skip` into a request, as many as it holds. They stay in
+ * the queue until ring_facts_forget(): a batch that fails loses none. Committer. */
+void ring_facts_copy(const struct ring_facts *rings, uint32_t skip,
+                     struct zr_rings_request *request);
+
+/* The batch is durable: its facts leave the queue. Committer. */
+void ring_facts_forget(struct ring_facts *rings, uint32_t facts_count);
+
+#endif

@@ -1,0 +1,300 @@
+/*
+ * usage.c - see usage.h.
+ */
+#include "server/domain/usage.h"
+
+#include "protocol/check.h"
+#include "server/domain/event.h"
+#include "server/domain/localtime.h"
+#include "server/domain/policy.h"
+#include "server/domain/schedule.h"
+
+enum { MS_PER_S = 1000 };
+
+/* ---- windows --------------------------------------------------------------------------------- */
+
+uint8_t
+usage_zone(struct state *state, const struct command *command, uint32_t contractor,
+           const struct contractor_row *row)
+{
+    struct schedule_row schedule;
+
+    if ((row->profile & PROFILE_SCHEDULE) != 0 &&
+        state_schedule_get(state, contractor, &schedule)) {
+        return schedule_zone_at(&schedule, command->time_ms);
+    }
+    return row->zone != 0 ? row->zone : localtime_zone_find("UTC");
+}
+
+static uint64_t
+window_end_ms(enum zr_cap_window window, uint8_t zone, uint64_t now_ms)
+{
+    struct local_time local;
+
+    localtime_at(&local, zone, now_ms);
+    switch (window) {
+    case ZR_CAP_WINDOW_HOUR:
+        return localtime_hour_end_ms(zone, now_ms);
+    case ZR_CAP_WINDOW_DAY:
+        return localtime_day_start_ms(zone, local.day + 1);
+    case ZR_CAP_WINDOW_MONTH:
+        return localtime_month_start_ms(zone, local.month + 1);
+    case ZR_CAP_WINDOW_TOTAL:
+        break;
+    }
+    return UINT64_MAX;
+}
+
+/* Begin the windows that are over anew. */
+static void
+windows_turn(struct usage_row *usage, uint8_t zone, uint64_t now_ms)
+{
+    for (unsigned i = 0; i < CAP_WINDOWS; i++) {
+        if (now_ms >= usage->windows[i].end_ms) {
+            usage->windows[i] = (struct usage_window){
+                .start_ms = now_ms,
+                .end_ms = window_end_ms((enum zr_cap_window)(i + 1), zone, now_ms),
+            };
+        }
+    }
+}
+
+static int64_t
+window_used(const struct usage_window *window, enum zr_cap_measure measure)
+{
+    switch (measure) {
+    case ZR_CAP_MEASURE_CALLS:
+        return window->calls;
+    case ZR_CAP_MEASURE_CONNECTS:
+        return window->connects;
+    case ZR_CAP_MEASURE_SPEND:
+        break;
+    }
+    return window->spend_cents;
+}
+
+/* ---- a change of the row --------------------------------------------------------------------- */
+
+/* One contractor's row being changed by a command. */
+struct counting {
+    struct state *state;
+    const struct command *command;
+    uint32_t contractor;
+    struct contractor_row row;
+    struct usage_row usage;
+    struct usage_row before;
+};
+
+static void
+counting_begin(struct counting *counting, struct state *state, const struct command *command,
+               uint32_t contractor, const struct contractor_row *row)
+{
+    *counting = (struct counting){
+        .state = state, .command = command, .contractor = contractor, .row = *row};
+    (void)state_usage_get(state, contractor, &counting->usage);
+    windows_turn(&counting->usage, usage_zone(state, command, contractor, row), command->time_ms);
+    counting->before = counting->usage;
+}
+
+/* The highest of 75, 90, 100 % that `used` has reached, as an event; 0 = none. */
+static uint8_t
+cap_level(int64_t used, int64_t limit)
+{
+    if (limit <= 0) {
+        return 0; /* Not capped, or never open: nothing is ever crossed. */
+    }
+    if (used >= limit) {
+        return ZR_EVENT_CAP_100;
+    }
+    if (used * 10 >= limit * 9) {
+        return ZR_EVENT_CAP_90;
+    }
+    return used * 4 >= limit * 3 ? ZR_EVENT_CAP_75 : 0;
+}
+
+/* Say once that a cap is nearly or wholly used (R13). */
+static void
+counting_tell_caps(const struct counting *counting, const struct caps_row *caps)
+{
+    for (unsigned i = 0; i < CAP_WINDOWS * CAP_MEASURES; i++) {
+        const unsigned window = i / CAP_MEASURES;
+        const unsigned measure = i % CAP_MEASURES;
+        const int64_t limit = caps->limits[window][measure];
+        const uint8_t before = cap_level(
+            window_used(&counting->before.windows[window], (enum zr_cap_measure)(measure + 1)),
+            limit);
+        const uint8_t after = cap_level(
+            window_used(&counting->usage.windows[window], (enum zr_cap_measure)(measure + 1)),
+            limit);
+
+        if (after > before) {
+            event_emit(counting->state, counting->command,
+                       &(struct event_row){.type = after,
+                                           .contractor = counting->contractor,
+                                           .amount_cents = limit,
+                                           .code = (uint8_t)((window + 1) << 4 | (measure + 1))});
+        }
+    }
+}
+
+static void
+counting_end(struct counting *counting)
+{
+    struct caps_row caps;
+
+    if ((counting->row.profile & PROFILE_CAPS) != 0 &&
+        state_caps_get(counting->state, counting->contractor, &caps)) {
+        counting_tell_caps(counting, &caps);
+    }
+    if ((counting->row.profile & PROFILE_USAGE) == 0) {
+        counting->row.profile |= PROFILE_USAGE;
+        state_contractor_put(counting->state, counting->contractor, &counting->row);
+    }
+    state_usage_put(counting->state, counting->contractor, &counting->usage);
+}
+
+/* ---- rings ----------------------------------------------------------------------------------- */
+
+static void
+count_ring(struct counting *counting, const struct zr_ring_fact *ring)
+{
+    for (unsigned i = 0; i < CAP_WINDOWS; i++) {
+        counting->usage.windows[i].calls++;
+    }
+    if (ring->time_ms > counting->usage.last_ring_ms) {
+        counting->usage.last_ring_ms = ring->time_ms;
+    }
+}
+
+/* The phone did not do its work: after some in a row it is let alone for a while (M3). */
+static void
+count_failure(struct counting *counting, const struct zr_ring_fact *ring)
+{
+    struct usage_row *usage = &counting->usage;
+
+    if (ring->outcome != ZR_OUTCOME_FAILED) {
+        usage->failures = 0; /* It rang. */
+        return;
+    }
+    usage->failures++;
+    if (usage->failures < USAGE_FAILURES_MAX) {
+        return;
+    }
+    usage->failures = 0;
+    usage->down_until_ms = ring->time_ms + USAGE_DOWN_MS;
+    event_emit(counting->state, counting->command,
+               &(struct event_row){.type = ZR_EVENT_DESTINATION_DOWN,
+                                   .contractor = counting->contractor,
+                                   .deadline_ms = usage->down_until_ms});
+}
+
+static void
+count_miss(struct counting *counting, const struct zr_ring_fact *ring)
+{
+    struct usage_row *usage = &counting->usage;
+    struct policy_row policy;
+
+    count_failure(counting, ring);
+    (void)policy_for_slot(counting->state, ring->zip, ring->category, &policy);
+    if (usage->misses < UINT16_MAX) {
+        usage->misses++;
+    }
+    if (policy.cooldown_misses == 0 || usage->misses < policy.cooldown_misses) {
+        return;
+    }
+    usage->misses = 0;
+    usage->cooldown_until_ms = ring->time_ms + (uint64_t)policy.cooldown_s * MS_PER_S;
+    event_emit(counting->state, counting->command,
+               &(struct event_row){.type = ZR_EVENT_COOLDOWN,
+                                   .contractor = counting->contractor,
+                                   .deadline_ms = usage->cooldown_until_ms});
+}
+
+static void
+ring_apply(struct state *state, const struct command *command, const struct zr_ring_fact *ring)
+{
+    struct contractor_row row;
+    struct counting counting;
+
+    if (!state_contractor_get(state, ring->contractor, &row)) {
+        return;
+    }
+    event_emit(state, command,
+               &(struct event_row){.type = ring->outcome == 0 ? ZR_EVENT_CALL_OFFERED
+                                                              : ZR_EVENT_CALL_MISSED,
+                                   .contractor = ring->contractor,
+                                   .tenant = row.tenant,
+                                   .call_ref = ring->call_ref,
+                                   .zip = ring->zip,
+                                   .category = ring->category,
+                                   .code = ring->outcome == 0 ? ring->rank : ring->outcome});
+    if (ring->outcome == ZR_OUTCOME_CALLER_CANCELLED) {
+        return; /* The caller's doing, not the contractor's. */
+    }
+    counting_begin(&counting, state, command, ring->contractor, &row);
+    if (ring->outcome == 0) {
+        count_ring(&counting, ring);
+    } else {
+        count_miss(&counting, ring);
+    }
+    counting_end(&counting);
+}
+
+uint16_t
+usage_rings_apply(struct state *state, const struct command *command,
+                  const struct zr_rings_request *request, struct zr_commit_reply *reply,
+                  struct effects *effects)
+{
+    CHECK(request->rings_count > 0);
+    for (uint16_t i = 0; i < request->rings_count; i++) {
+        ring_apply(state, command, &request->rings[i]);
+    }
+    effects->journal = true;
+    reply->commit_seq = command->seq;
+    return ZR_STATUS_OK;
+}
+
+/* ---- connected calls ------------------------------------------------------------------------- */
+
+void
+usage_connect(struct state *state, const struct command *command, uint32_t contractor,
+              const struct contractor_row *row, int64_t hold_cents)
+{
+    struct counting counting;
+
+    CHECK(hold_cents >= 0);
+    if ((row->profile & (PROFILE_CAPS | PROFILE_USAGE)) == 0) {
+        return;
+    }
+    counting_begin(&counting, state, command, contractor, row);
+    for (unsigned i = 0; i < CAP_WINDOWS; i++) {
+        counting.usage.windows[i].connects++;
+        counting.usage.windows[i].spend_cents += hold_cents;
+    }
+    counting.usage.misses = 0;
+    counting.usage.failures = 0;
+    counting_end(&counting);
+}
+
+void
+usage_settle(struct state *state, const struct command *command, uint32_t contractor,
+             const struct contractor_row *row, const struct usage_settlement *settlement)
+{
+    const bool counted = settlement->connected_ms != 0;
+    const uint64_t counted_ms = counted ? settlement->connected_ms : command->time_ms;
+    const int64_t change_cents = settlement->charged_cents - (counted ? settlement->held_cents : 0);
+    struct counting counting;
+
+    if ((row->profile & PROFILE_CAPS) == 0 || change_cents == 0) {
+        return;
+    }
+    counting_begin(&counting, state, command, contractor, row);
+    for (unsigned i = 0; i < CAP_WINDOWS; i++) {
+        struct usage_window *window = &counting.usage.windows[i];
+
+        if (counted_ms >= window->start_ms) {
+            window->spend_cents += change_cents;
+        }
+    }
+    counting_end(&counting);
+}

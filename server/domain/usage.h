@@ -1,0 +1,48 @@
+/*
+ * usage.h - what was used of a contractor's caps, and how its phone behaves (R13, R36, M3).
+ *
+ * Three sources. Rings come from workers, which keep no log: those that a rule needs reach it in
+ * RINGS commands, a moment later. CONNECT and the settlement of a leg count by themselves.
+ *
+ * A usage row exists from the first time that one is needed (PROFILE_USAGE): for most contractors
+ * there is none, and nothing here costs more than looking at a bit.
+ *
+ * Windows are counted by the contractor's local clock: hour, date, month, and for ever. A row
+ * keeps the end of each window; whoever reads it later than that counts from 0. A window is keyed
+ * by the instant of its first count, so that a hold which is given back leaves the window that
+ * it was counted in, or none (M3 "Spend caps").
+ */
+#ifndef ZR_USAGE_H
+#define ZR_USAGE_H
+
+#include "server/domain/command.h"
+
+enum {
+    USAGE_FAILURES_MAX = 3, /* FAILED in a row: the destination is down for a while. */
+};
+#define USAGE_DOWN_MS (UINT64_C(5) * 60 * 1000)
+
+/* RINGS: what workers saw ring. */
+uint16_t usage_rings_apply(struct state *state, const struct command *command,
+                           const struct zr_rings_request *request, struct zr_commit_reply *reply,
+                           struct effects *effects);
+
+/* A CONNECT of this contractor was committed, with a hold. Ends its row of misses. */
+void usage_connect(struct state *state, const struct command *command, uint32_t contractor,
+                   const struct contractor_row *row, int64_t hold_cents);
+
+/* What became of a leg's hold. */
+struct usage_settlement {
+    uint64_t connected_ms; /* 0: the leg never had a CONNECT, so nothing of it was counted. */
+    int64_t held_cents;
+    int64_t charged_cents;
+};
+
+void usage_settle(struct state *state, const struct command *command, uint32_t contractor,
+                  const struct contractor_row *row, const struct usage_settlement *settlement);
+
+/* The zone by which the contractor's hours and days are counted (M3). */
+uint8_t usage_zone(struct state *state, const struct command *command, uint32_t contractor,
+                   const struct contractor_row *row);
+
+#endif

@@ -1,0 +1,252 @@
+/*
+ * test_domain_usage.c - rings, connects and money counted against caps; misses and failures
+ * (R13, R36, E25, E26, M3).
+ */
+#include "server/domain/localtime.h"
+#include "server/domain/usage.h"
+#include "tests/lib/domain_world.h"
+
+#include <string.h>
+
+enum { OFFERED = 0 };
+
+static const struct dw_actor nobody = {0};
+
+/* One ring of the contractor, now. */
+static void
+ring(struct domain_world *world, uint32_t contractor, uint8_t outcome)
+{
+    const struct zr_rings_request request = {.rings_count = 1,
+                                             .rings = {{.call_ref = dw_id(world),
+                                                        .time_ms = world->now_ms,
+                                                        .contractor = contractor,
+                                                        .zip = DW_ZIP,
+                                                        .category = DW_CATEGORY,
+                                                        .outcome = outcome,
+                                                        .rank = 1}}};
+
+    assert_int_equal(dw_run(world, nobody, ZR_OP_RINGS, &request), ZR_STATUS_OK);
+}
+
+static void
+cap(struct domain_world *world, uint32_t contractor, uint8_t window, uint8_t measure,
+    uint64_t limit)
+{
+    struct zr_caps_put_request request = {
+        .contractor = contractor,
+        .caps_count = 1,
+        .caps = {{.limit = limit, .window = window, .measure = measure}}};
+    struct caps_row row;
+
+    if (state_caps_get(&world->state, contractor, &row)) {
+        request.expected_version = row.version;
+    }
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_CAPS_PUT, &request), ZR_STATUS_OK);
+}
+
+static struct usage_row
+usage(struct domain_world *world, uint32_t contractor)
+{
+    struct usage_row row = {0};
+
+    (void)state_usage_get(&world->state, contractor, &row);
+    return row;
+}
+
+/* Events of that type so far. */
+static int
+events(struct domain_world *world, uint8_t type)
+{
+    const uint64_t last = state_counter_now(&world->state, COUNTER_EVENT);
+    struct event_row row;
+    int count = 0;
+
+    for (uint64_t seq = 1; seq <= last; seq++) {
+        count += state_event_get(&world->state, seq, &row) && row.type == type;
+    }
+    return count;
+}
+
+static void
+put_cooldown(struct domain_world *world, uint8_t misses, uint32_t seconds)
+{
+    struct policy_row row;
+    struct zr_policy_put_request request = {.scope = ZR_SCOPE_NETWORK,
+                                            .policy_count = 1,
+                                            .cooldown_misses = misses,
+                                            .cooldown_s = seconds};
+
+    request.policy[0] = dw_policy_default();
+    if (state_policy_get(&world->state, (struct policy_key){ZR_SCOPE_NETWORK, 0, 0}, &row)) {
+        request.expected_version = row.version;
+    }
+    assert_int_equal(dw_run(world, dw_admin, ZR_OP_POLICY_PUT, &request), ZR_STATUS_OK);
+}
+
+/* R13, E25: rings count in all four windows; the local day's count is over at local midnight. */
+static void
+test_rings_are_counted_by_local_windows(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 0);
+    struct usage_row row;
+    uint64_t midnight_ms;
+
+    cap(world, contractor, ZR_CAP_WINDOW_DAY, ZR_CAP_MEASURE_CALLS, 2);
+    ring(world, contractor, OFFERED);
+    ring(world, contractor, OFFERED);
+    row = usage(world, contractor);
+    for (int i = 0; i < CAP_WINDOWS; i++) {
+        assert_int_equal(row.windows[i].calls, 2);
+    }
+    assert_int_equal(row.last_ring_ms, world->now_ms);
+    assert_int_equal(events(world, ZR_EVENT_CALL_OFFERED), 2);
+    assert_int_equal(events(world, ZR_EVENT_CAP_100), 1);
+    midnight_ms = row.windows[ZR_CAP_WINDOW_DAY - 1].end_ms;
+    world->now_ms = midnight_ms - 1;
+    ring(world, contractor, OFFERED);
+    assert_int_equal(usage(world, contractor).windows[ZR_CAP_WINDOW_DAY - 1].calls, 3);
+    world->now_ms = midnight_ms;
+    ring(world, contractor, OFFERED);
+    row = usage(world, contractor);
+    assert_int_equal(row.windows[ZR_CAP_WINDOW_DAY - 1].calls, 1);
+    assert_int_equal(row.windows[ZR_CAP_WINDOW_TOTAL - 1].calls, 4);
+}
+
+/* E25: the spring day of 23 h and the autumn day of 25 h are one day each. */
+static void
+test_days_of_23_and_25_hours_are_days(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 0);
+    const uint8_t zone = localtime_zone_find("America/Chicago");
+    const struct {
+        int32_t day;
+        uint64_t hours;
+    } days[] = {{days_from_civil(2024, 3, 10), 23}, {days_from_civil(2024, 11, 3), 25}};
+
+    cap(world, contractor, ZR_CAP_WINDOW_DAY, ZR_CAP_MEASURE_CALLS, 1000);
+    for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
+        const uint64_t start_ms = localtime_day_start_ms(zone, days[i].day);
+
+        for (uint64_t hour = 0; hour < days[i].hours; hour++) {
+            world->now_ms = start_ms + hour * 3600 * 1000;
+            ring(world, contractor, OFFERED);
+            assert_int_equal(usage(world, contractor).windows[ZR_CAP_WINDOW_DAY - 1].calls,
+                             hour + 1);
+        }
+        world->now_ms = start_ms + days[i].hours * 3600 * 1000;
+        ring(world, contractor, OFFERED);
+        assert_int_equal(usage(world, contractor).windows[ZR_CAP_WINDOW_DAY - 1].calls, 1);
+    }
+}
+
+/* R36: misses in a row, of any kind but the caller's own, rest the contractor; a CONNECT ends the
+ * row. */
+static void
+test_misses_in_a_row_cool_down(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 10 * DW_RATE);
+    struct ticket ticket;
+
+    put_cooldown(world, 3, 600);
+    (void)dw_claim(world, contractor);
+    ring(world, contractor, ZR_OUTCOME_NO_ANSWER);
+    ring(world, contractor, ZR_OUTCOME_CALLER_CANCELLED);
+    ring(world, contractor, ZR_OUTCOME_DECLINED);
+    assert_int_equal(usage(world, contractor).misses, 2);
+    ticket = dw_ticket(world, &contractor, 1);
+    assert_int_equal(dw_connect(world, &ticket, 0), ZR_STATUS_OK);
+    assert_int_equal(usage(world, contractor).misses, 0);
+    ring(world, contractor, ZR_OUTCOME_BUSY);
+    ring(world, contractor, ZR_OUTCOME_VOICEMAIL);
+    assert_int_equal(usage(world, contractor).cooldown_until_ms, 0);
+    ring(world, contractor, ZR_OUTCOME_FORWARDED);
+    assert_int_equal(usage(world, contractor).cooldown_until_ms,
+                     world->now_ms + 600 * DW_SECOND_MS);
+    assert_int_equal(usage(world, contractor).misses, 0);
+    assert_int_equal(events(world, ZR_EVENT_COOLDOWN), 1);
+    assert_int_equal(events(world, ZR_EVENT_CALL_MISSED), 6);
+}
+
+/* M3 DEST_DOWN: three FAILED in a row; a phone that rings ends the row. */
+static void
+test_failures_in_a_row_take_the_destination_down(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 0);
+
+    ring(world, contractor, ZR_OUTCOME_FAILED);
+    ring(world, contractor, ZR_OUTCOME_FAILED);
+    ring(world, contractor, ZR_OUTCOME_NO_ANSWER);
+    ring(world, contractor, ZR_OUTCOME_FAILED);
+    ring(world, contractor, ZR_OUTCOME_FAILED);
+    assert_int_equal(usage(world, contractor).down_until_ms, 0);
+    ring(world, contractor, ZR_OUTCOME_FAILED);
+    assert_int_equal(usage(world, contractor).down_until_ms, world->now_ms + USAGE_DOWN_MS);
+    assert_int_equal(events(world, ZR_EVENT_DESTINATION_DOWN), 1);
+}
+
+/* M3 "Spend caps": the hold counts at CONNECT; what ends free leaves the window that it was in. */
+static void
+test_spend_is_holds_and_charges(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 10 * DW_RATE);
+    const struct zr_end_request brief = {
+        .index = 0, .talk_ms = 5000, .who_hung_up = ZR_HUNG_UP_CALLER};
+    const struct zr_end_request whole = {
+        .index = 0, .talk_ms = 60000, .who_hung_up = ZR_HUNG_UP_CALLER};
+    struct ticket ticket;
+
+    (void)dw_claim(world, contractor);
+    cap(world, contractor, ZR_CAP_WINDOW_MONTH, ZR_CAP_MEASURE_SPEND, 4 * DW_RATE);
+    ticket = dw_ticket(world, &contractor, 1);
+    assert_int_equal(dw_connect(world, &ticket, 0), ZR_STATUS_OK);
+    assert_int_equal(usage(world, contractor).windows[ZR_CAP_WINDOW_MONTH - 1].spend_cents,
+                     DW_RATE);
+    assert_int_equal(usage(world, contractor).windows[ZR_CAP_WINDOW_MONTH - 1].connects, 1);
+    assert_int_equal(dw_end(world, &ticket, &ticket, brief), ZR_STATUS_OK);
+    assert_int_equal(usage(world, contractor).windows[ZR_CAP_WINDOW_MONTH - 1].spend_cents, 0);
+    for (int i = 1; i <= 4; i++) {
+        ticket = dw_ticket(world, &contractor, 1);
+        ticket.caller_hash = 5000 + (uint64_t)i;
+        assert_int_equal(dw_connect(world, &ticket, 0), ZR_STATUS_OK);
+        world->now_ms += 61 * DW_SECOND_MS;
+        assert_int_equal(dw_end(world, &ticket, &ticket, whole), ZR_STATUS_OK);
+        assert_int_equal(usage(world, contractor).windows[ZR_CAP_WINDOW_MONTH - 1].spend_cents,
+                         i * DW_RATE);
+    }
+    assert_int_equal(events(world, ZR_EVENT_CAP_75), 1);
+    assert_int_equal(events(world, ZR_EVENT_CAP_100), 1);
+}
+
+/* A contractor without caps has no usage row: CONNECT costs it nothing. */
+static void
+test_without_caps_nothing_is_counted(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 10 * DW_RATE);
+    const struct ticket ticket = dw_ticket(world, &contractor, 1);
+    struct usage_row row;
+
+    (void)dw_claim(world, contractor);
+    assert_int_equal(dw_connect(world, &ticket, 0), ZR_STATUS_OK);
+    assert_false(state_usage_get(&world->state, contractor, &row));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        DW_TEST(test_rings_are_counted_by_local_windows),
+        DW_TEST(test_days_of_23_and_25_hours_are_days),
+        DW_TEST(test_misses_in_a_row_cool_down),
+        DW_TEST(test_failures_in_a_row_take_the_destination_down),
+        DW_TEST(test_spend_is_holds_and_charges),
+        DW_TEST(test_without_caps_nothing_is_counted),
+    };
+
+    return cmocka_run_group_tests(tests, dw_group_setup, dw_group_teardown);
+}
