@@ -151,9 +151,12 @@ $(OUT)/tests/model/%: $(OUT)/obj/tests/model/%.o $(call objects,$(wildcard tests
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ -lcmocka $(LIBS_client) $(LIBS_tools)
 
+# Named, or make would take the last rule below for a program whose own object is there and theirs are not.
+$(call objects,$(wildcard tests/*/lib/*.c)):
+
 $(OUT)/tests/sim/%: $(OUT)/obj/tests/sim/%.o $(call objects,$(wildcard tests/sim/lib/*.c)) $(OBJ_testlib) $(OUT)/libserver.a $(OUT)/libzipring.a
 	@mkdir -p $(@D)
-	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ $(LIBS_server) $(LIBS_tools)
+	$(call say,LINK  $@)$(CC) -pie $(LDFLAGS) $^ -o $@ -lcmocka $(LIBS_server) $(LIBS_tools)
 
 $(OUT)/tests/crash/preload/%.so: $(OUT)/pic/tests/crash/preload/%.o
 	@mkdir -p $(@D)
@@ -224,7 +227,7 @@ run: deps-build ## a throw-away server in the foreground, in build/dev
 
 test: deps-test ## install, build and pass every test; ends with `N passed, N failed`
 	@$(MAKE) -j$(JOBS) all tests-all
-	@BUILD=$(CURDIR)/$(OUT) tests/run.sh tests/tidy.sh $(UNIT_TESTS) $(wildcard tests/fuzz/smoke.sh) \
+	@BUILD=$(CURDIR)/$(OUT) tests/run.sh tests/tidy.sh tests/rules.py $(UNIT_TESTS) $(wildcard tests/fuzz/smoke.sh) \
 	    $(INTEGRATION_TESTS) $(call scripts,integration model sim switch) $(CRASH_TESTS) $(call scripts,crash)
 
 tests-all: $(UNIT_TESTS) $(INTEGRATION_TESTS) $(CRASH_TESTS) $(PRELOADS)

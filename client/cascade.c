@@ -250,10 +250,9 @@ zrc_cascade_connect(struct zr_cascade *call, uint64_t answered_at_ms)
 }
 
 int
-zrc_cascade_qualify(struct zr_cascade *call, uint32_t talk_ms)
+zrc_cascade_talk(struct zr_cascade *call, uint16_t op, uint32_t talk_ms)
 {
     const struct zr_qualify_request request = {.call_id = call->call_id, .talk_ms = talk_ms};
-    const uint16_t op = call->server_state == ZR_CALL_QUALIFIED ? ZR_OP_KEEPALIVE : ZR_OP_QUALIFY;
     const int result = cascade_submit(call, op, &request, qualify_done);
 
     if (result == 0) {

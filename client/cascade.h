@@ -84,11 +84,12 @@ void zrc_cascade_drop_leg(struct zr_cascade *call);
 
 /*
  * Submit a request and move. 0, or what zr_submit() says: then nothing changed. next: the last leg
- * is over with `outcome`. end: of the answered leg, with these facts. abandon: of the call.
+ * is over with `outcome`. talk: QUALIFY or KEEPALIVE. end: of the answered leg, with these facts.
+ * abandon: of the call.
  */
 int zrc_cascade_next(struct zr_cascade *call, uint8_t outcome);
 int zrc_cascade_connect(struct zr_cascade *call, uint64_t answered_at_ms);
-int zrc_cascade_qualify(struct zr_cascade *call, uint32_t talk_ms);
+int zrc_cascade_talk(struct zr_cascade *call, uint16_t op, uint32_t talk_ms);
 int zrc_cascade_end(struct zr_cascade *call, const struct zr_end_request *end);
 int zrc_cascade_abandon(struct zr_cascade *call);
 

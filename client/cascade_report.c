@@ -154,6 +154,19 @@ zr_call_voicemail(struct zr_cascade *call, uint8_t leg)
     return result;
 }
 
+/*
+ * KEEPALIVE proves as much as QUALIFY, and restarts the clock of the leg's concurrency unit as
+ * well: where it was promised, a report that is no news must do that too (M3 "unit_ttl").
+ */
+static uint16_t
+report_talk_op(const struct zr_cascade *call)
+{
+    const struct zr_hello_reply *const hello = zr_client_hello(call->client);
+    const bool promised = hello != NULL && (hello->features & ZR_FEATURE_KEEPALIVE) != 0;
+
+    return promised || call->server_state == ZR_CALL_QUALIFIED ? ZR_OP_KEEPALIVE : ZR_OP_QUALIFY;
+}
+
 int
 zr_call_talk(struct zr_cascade *call, uint8_t leg, uint32_t talk_ms)
 {
@@ -163,7 +176,7 @@ zr_call_talk(struct zr_cascade *call, uint8_t leg, uint32_t talk_ms)
         return result;
     }
     if (call->state == ZRC_CASCADE_TALKING) {
-        result = zrc_cascade_qualify(call, talk_ms);
+        result = zrc_cascade_talk(call, report_talk_op(call), talk_ms);
     }
     if (result == 0 && talk_ms > call->legs[leg].talk_ms) {
         call->legs[leg].talk_ms = talk_ms;

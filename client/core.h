@@ -182,6 +182,9 @@ bool zrc_core_make_key(struct zrc_core *core, struct zr_id *key, uint64_t now_ns
 
 /* ---- between core.c, core_send.c and core_receive.c ------------------------------------------ */
 
+/* Bits of HELLO's features that this client can keep: offered, and taken when they are granted. */
+uint64_t zrc_core_features(const struct zrc_core *core);
+
 /* End a request without an answer: EUNKNOWN if it may have been executed, else `result_unsent`. */
 void zrc_core_drop(struct zrc_core *core, struct zrc_slot *slot, int result_unsent);
 

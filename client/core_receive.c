@@ -36,10 +36,12 @@ failure_of_status(uint16_t status)
 
 /* ---- session --------------------------------------------------------------------------------- */
 
+/* A feature in force that was not offered would bind this client to what it does not do. */
 static bool
-hello_is_valid(const struct zr_hello_reply *hello)
+hello_is_valid(const struct zrc_core *core, const struct zr_hello_reply *hello)
 {
-    return hello->protocol == ZRC_PROTOCOL_VERSION && hello->features == 0 &&
+    return hello->protocol == ZRC_PROTOCOL_VERSION &&
+           (hello->features & ~zrc_core_features(core)) == 0 &&
            hello->frame_bytes_max >= ZR_FRAME_BYTES_DEFAULT &&
            hello->frame_bytes_max <= ZR_FRAME_BYTES_LIMIT;
 }
@@ -67,7 +69,7 @@ receive_hello(struct zrc_core *core, const struct zr_header *header, const uint8
         return ZRC_STEP_BROKEN;
     }
     if (zr_hello_reply_decode(hello, &invalid_at, header, frame) != ZR_DECODE_OK ||
-        !hello_is_valid(hello)) {
+        !hello_is_valid(core, hello)) {
         return broken(core, "HELLO_OK makes no sense");
     }
     core->hello = *hello;

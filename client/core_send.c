@@ -63,11 +63,18 @@ in_flight_add(struct zrc_core *core, uint64_t now_ns)
     core->spoke_ns = now_ns;
 }
 
+uint64_t
+zrc_core_features(const struct zrc_core *core)
+{
+    return (core->options.flags & ZR_OPTION_KEEPALIVE) != 0 ? ZR_FEATURE_KEEPALIVE : 0;
+}
+
 static size_t
 send_hello(struct zrc_core *core, struct zr_builder *builder, uint64_t now_ns)
 {
     struct zr_hello_request hello = {
         .magic = HELLO_MAGIC,
+        .features_optional = zrc_core_features(core),
         .environment = core->options.environment,
         .protocol_min = ZRC_PROTOCOL_VERSION,
         .protocol_max = ZRC_PROTOCOL_VERSION,

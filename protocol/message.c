@@ -411,7 +411,7 @@ take_whole_block(struct zr_reader *reader, const struct zr_shape *shape, uint16_
 
 static enum zr_decode
 decode_whole(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
-                  const struct zr_header *header, const uint8_t *frame)
+             const struct zr_header *header, const uint8_t *frame)
 {
     const bool reply = (header->op & ZR_OP_RESPONSE) != 0;
     struct zr_reader reader;

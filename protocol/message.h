@@ -75,6 +75,14 @@ struct zr_shape {
 #define BODY_BEGIN(name)  extern const struct zr_shape zr_##name##_shape;
 #include "protocol/messages.def"
 
+/* ---- session ----------------------------------------------------------------------------- */
+
+/*
+ * Bits of HELLO's features. KEEPALIVE: the client sends one for each connected leg at least every
+ * 4 min, so that a leg's concurrency unit lives 5 min without one, not 30 (domain.md M3).
+ */
+enum { ZR_FEATURE_KEEPALIVE = 1 };
+
 /* ---- operations -------------------------------------------------------------------------- */
 
 enum zr_op {

@@ -176,32 +176,49 @@ days_are_alike(const uint8_t *hours, unsigned day, unsigned other)
                   hours + (size_t)other * CALENDAR_QUARTERS / 8, CALENDAR_QUARTERS / 8) == 0;
 }
 
+static void
+span_print(FILE *stream, unsigned open_quarter, unsigned close_quarter)
+{
+    char from[CALENDAR_CLOCK_BYTES];
+    char to[CALENDAR_CLOCK_BYTES];
+
+    calendar_from_quarter(from, (uint16_t)open_quarter);
+    calendar_from_quarter(to, (uint16_t)close_quarter);
+    (void)fprintf(stream, "%s-%s", from, to);
+}
+
+/* The comma before it where something stands already, and the days: "mon-fri ". */
+static void
+days_print(FILE *stream, unsigned first, unsigned last)
+{
+    (void)fprintf(stream, "%s%s%s%s ", ftell(stream) > 0 ? "," : "", day_names[first],
+                  last > first ? "-" : "", last > first ? day_names[last] : "");
+}
+
 /* "mon-fri 08:00-12:00,13:00-17:00"; nothing for days that are closed. */
 static void
-days_print(FILE *stream, const uint8_t *hours, unsigned first, unsigned last)
+day_hours_print(FILE *stream, const uint8_t *hours, unsigned first, unsigned last)
 {
+    unsigned quarter = 0;
     bool begun = false;
 
-    for (unsigned open = 0; open < CALENDAR_QUARTERS; open++) {
-        unsigned close = open;
-        char from[CALENDAR_CLOCK_BYTES];
-        char to[CALENDAR_CLOCK_BYTES];
+    while (quarter < CALENDAR_QUARTERS) {
+        const unsigned open = quarter;
 
-        while (close < CALENDAR_QUARTERS && quarter_is_open(hours, first, close)) {
-            close++;
+        while (quarter < CALENDAR_QUARTERS && quarter_is_open(hours, first, quarter)) {
+            quarter++;
         }
-        if (close == open) {
+        if (quarter == open) {
+            quarter++;
             continue;
         }
-        if (!begun) {
-            (void)fprintf(stream, "%s%s%s%s ", ftell(stream) > 0 ? "," : "", day_names[first],
-                          last > first ? "-" : "", last > first ? day_names[last] : "");
+        if (begun) {
+            (void)fputc(',', stream);
+        } else {
+            days_print(stream, first, last);
         }
-        calendar_from_quarter(from, (uint16_t)open);
-        calendar_from_quarter(to, (uint16_t)close);
-        (void)fprintf(stream, "%s%s-%s", begun ? "," : "", from, to);
+        span_print(stream, open, quarter);
         begun = true;
-        open = close;
     }
 }
 
@@ -224,7 +241,7 @@ hours_print(FILE *stream, const uint8_t hours[CALENDAR_HOURS_BYTES])
         while (last + 1 < DAYS && days_are_alike(hours, first, last + 1)) {
             last++;
         }
-        days_print(stream, hours, first, last);
+        day_hours_print(stream, hours, first, last);
         first = last + 1;
     }
 }

@@ -71,10 +71,7 @@ ends_with(const char *text, const char *end)
     return text_bytes >= end_bytes && strcmp(text + text_bytes - end_bytes, end) == 0;
 }
 
-/*
- * A u64 whose name ends in _ms is a moment, unless it is how far to move the clock; levels of
- * attestation have letters.
- */
+/* A u64 whose name ends in _ms is a moment, unless it is how far to move the clock. */
 static const char *
 unsigned_parse(void *into, const struct zr_field *field, const char *text)
 {
@@ -82,9 +79,6 @@ unsigned_parse(void *into, const struct zr_field *field, const char *text)
     const uint64_t max = bytes == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * bytes)) - 1;
     uint64_t value;
 
-    if (strncmp(field->name, "attestation", strlen("attestation")) == 0) {
-        return text_to_attestation(into, text) ? NULL : "A, B, C, or any";
-    }
     if (strcmp(field->name, "advance_ms") == 0) {
         if (!text_to_duration(&value, text)) {
             return "a duration with its unit, such as 72h, 1h30m, 500ms";
@@ -100,6 +94,19 @@ unsigned_parse(void *into, const struct zr_field *field, const char *text)
     }
     unsigned_put(into, bytes, value);
     return NULL;
+}
+
+/* STIR/SHAKEN levels are numbers on the wire and letters everywhere else. */
+static bool
+field_is_attestation(const struct zr_field *field)
+{
+    return strcmp(field->name, "attestation") == 0 || strcmp(field->name, "attestation_min") == 0;
+}
+
+static const char *
+attestation_parse(uint8_t *into, const char *text)
+{
+    return text_to_attestation(into, text) ? NULL : "A, B, C, or any";
 }
 
 static const char *
@@ -178,7 +185,8 @@ fields_parse(void *into, const struct zr_field *field, const char *text)
     case ZR_KIND_UNSIGNED:
     case ZR_KIND_CATEGORY:
     case ZR_KIND_OUTCOME:
-        return unsigned_parse(into, field, text);
+        return field_is_attestation(field) ? attestation_parse(into, text)
+                                           : unsigned_parse(into, field, text);
     case ZR_KIND_SIGNED:
         return signed_parse(into, field, text);
     case ZR_KIND_BOOL:

@@ -66,9 +66,9 @@ cell_list(char cell[CELL_BYTES_MAX], const json_t *list)
 
         (void)snprintf(number, sizeof number, "%lld", (long long)json_integer_value(item));
         if (length < CELL_BYTES_MAX) {
-            length += (size_t)snprintf(cell + length, CELL_BYTES_MAX - length, "%s%s",
-                                       i > 0 ? "," : "",
-                                       json_is_string(item) ? json_string_value(item) : number);
+            length +=
+                (size_t)snprintf(cell + length, CELL_BYTES_MAX - length, "%s%s", i > 0 ? "," : "",
+                                 json_is_string(item) ? json_string_value(item) : number);
         }
     }
 }

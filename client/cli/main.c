@@ -63,8 +63,7 @@ front_help(int key, const char *text, void *input)
     for (size_t i = 0; i < commands_count; i++) {
         const char *subcommand = commands[i].subcommand != NULL ? commands[i].subcommand : "";
 
-        (void)fprintf(stream, "  %-10s %-12s %s\n", commands[i].name, subcommand,
-                      commands[i].help);
+        (void)fprintf(stream, "  %-10s %-12s %s\n", commands[i].name, subcommand, commands[i].help);
     }
     (void)fputs("\nExit: 0 done, 1 business refusal, 2 bad request or usage, 3 not executed, "
                 "connection,\n4 outcome unknown, 5 denied. See zipring(1).",

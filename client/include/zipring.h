@@ -121,6 +121,13 @@ struct zr_options {
 enum {
     ZR_OPTION_NO_RETRY = 1u << 0, /* Report the first failure instead of sending again. */
     ZR_OPTION_GREASE = 1u << 1,   /* Test builds: send grease ops and ignorable flags too. */
+    /*
+     * A switch that says of each connected leg, at least every 4 min, that it still talks: by
+     * zr_call_talk(), or KEEPALIVE itself. Silence then frees the contractor for the next call
+     * after 5 min, not 30 (domain.md M3 "unit_ttl"), so one that is not going to report must not
+     * ask for it. In force where zr_client_hello() has ZR_FEATURE_KEEPALIVE in its features.
+     */
+    ZR_OPTION_KEEPALIVE = 1u << 2,
 };
 
 /*
@@ -365,9 +372,10 @@ ZR_API int zr_call_timeout(struct zr_cascade *call, uint8_t leg);
 ZR_API int zr_call_voicemail(struct zr_cascade *call, uint8_t leg);
 
 /*
- * Both ends have been up for talk_ms: QUALIFY, and KEEPALIVE once the call is qualified. Best at
- * qualify_ms, so that a switch that dies later has proved the talk, and then every minute or so.
- * While one is in flight a later one is only remembered for END.
+ * Both ends have been up for talk_ms: QUALIFY, and KEEPALIVE once the call is qualified, or from
+ * the first one where ZR_OPTION_KEEPALIVE is in force. Best at qualify_ms, so that a switch that
+ * dies later has proved the talk, and then every minute or so. While one is in flight a later one
+ * is only remembered for END.
  */
 ZR_API int zr_call_talk(struct zr_cascade *call, uint8_t leg, uint32_t talk_ms);
 

@@ -43,7 +43,7 @@ struct peer_identity {
 struct session {
     struct peer_identity peer; /* net: before the first frame is handed up. */
     bool ready;                /* dispatch: HELLO succeeded. Until then net allows HELLO only. */
-    bool keepalive;            /* dispatch: FEATURE_KEEPALIVE is in force (handlers/session.h). */
+    bool keepalive;            /* dispatch: ZR_FEATURE_KEEPALIVE is in force. */
     uint8_t role;              /* dispatch: enum zr_role. */
     uint16_t credit;           /* dispatch: requests that may be in flight; net enforces it. */
     uint32_t frame_bytes_max;  /* dispatch: negotiated at HELLO; net cuts with it. */

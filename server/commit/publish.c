@@ -181,11 +181,11 @@ publish_units(struct publish *publish)
         const uint32_t contractor = unit->effects.unit_contractor;
         const enum unit_ttl ttl = unit->effects.unit_keepalive ? UNIT_TTL_SHORT : UNIT_TTL_LONG;
 
-        if (unit->effects.unit_opened &&
+        /* One that was silent for longer than its ttl, and is seen after all, counts again. */
+        if ((unit->effects.unit_opened || unit->effects.unit_seen) &&
             units_add(publish->options.units, call_ref, contractor, ttl, unit->now_ms)) {
             change_of(publish, contractor)->units++;
-        }
-        if (unit->effects.unit_seen) {
+        } else if (unit->effects.unit_seen) {
             units_seen(publish->options.units, call_ref, contractor, unit->now_ms);
         }
         if (unit->effects.unit_closed &&

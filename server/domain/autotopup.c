@@ -36,7 +36,8 @@ month_now(struct state *state, const struct command *command, uint32_t contracto
 static void
 month_turn(struct autotopup_row *row, int32_t month)
 {
-    if (row->month != month) {
+    /* Never back, which a move to another zone could do: the month would count anew (I13). */
+    if (row->month < month) {
         row->month = month;
         row->month_cents = row->state == ZR_TOPUP_STATE_PENDING ? row->attempt_cents : 0;
         row->limit_told = 0;

@@ -241,9 +241,8 @@ static void
 category_tell_map(struct state *state, const struct command *command, uint16_t category)
 {
     event_emit(state, command,
-               &(struct event_row){.type = ZR_EVENT_MAP_DELTA,
-                                   .audience = AUDIENCE_MAP,
-                                   .category = category});
+               &(struct event_row){
+                   .type = ZR_EVENT_MAP_DELTA, .audience = AUDIENCE_MAP, .category = category});
 }
 
 static void

@@ -216,7 +216,7 @@ claim_slot_get(struct state *state, const struct command *command,
         .zip = request->zip,
         .category = request->category,
         .positions = policy.max_positions,
-        .open = slot.title_state == ZR_TITLE_STATE_OPEN,
+        .open = slot.title_state == ZR_TITLE_STATE_OPEN && slot.reserved_contractor == 0,
         .offer_deadline_ms =
             slot.offer_id != 0 ? slot.offer_deadline_ms : slot.reserved_deadline_ms,
         .offer_seq = slot.offer_claim_id,

@@ -11,11 +11,11 @@
 #include "server/domain/state.h"
 
 struct command {
-    uint64_t seq;        /* Position in the log that it gets if it is journaled. */
-    uint64_t time_ms;    /* Log time, Unix ms. */
-    uint32_t tenant;     /* Of the principal. */
-    uint32_t contractor; /* Of a CONTRACTOR principal, else 0. */
-    uint8_t role;        /* enum zr_role */
+    uint64_t seq;         /* Position in the log that it gets if it is journaled. */
+    uint64_t time_ms;     /* Log time, Unix ms. */
+    uint32_t tenant;      /* Of the principal. */
+    uint32_t contractor;  /* Of a CONTRACTOR principal, else 0. */
+    uint8_t role;         /* enum zr_role */
     uint8_t principal[8]; /* First bytes of its key hash: who (R68). */
     bool keepalive;       /* Its session negotiated KEEPALIVE (M3 "unit_ttl"). */
     uint16_t op;          /* enum zr_op */

@@ -7,6 +7,7 @@
 #include "server/domain/autotopup.h"
 #include "server/domain/claim.h"
 #include "server/domain/event.h"
+#include "server/domain/localtime.h"
 #include "server/domain/policy.h"
 #include "server/domain/profile.h"
 #include "server/domain/schedule.h"
@@ -14,7 +15,7 @@
 
 #include <string.h>
 
-enum { MS_PER_S = 1000 };
+enum { MS_PER_S = 1000, TWIN_LOOKS_MAX = 64 };
 
 /* ---- where a deadline stands ------------------------------------------------------------------
  */
@@ -87,7 +88,12 @@ condition_bits(const struct claim_row *claim, const struct contractor_row *contr
 /* ---- clocks -----------------------------------------------------------------------------------
  */
 
-/* Set the timer unless the very same waits already: a clock that goes on has its timers. */
+/*
+ * Set the timer unless the very same waits already: a clock that goes on has its timers. In a
+ * crowd, as when a contractor's thousands of claims fall dry in one instant, only its first are
+ * looked at, or each would look at all before it. A twin does no harm: at worst a warning is told
+ * twice.
+ */
 static void
 timer_set_once(struct state *state, uint64_t due_ms, const struct timer_row *row)
 {
@@ -95,7 +101,9 @@ timer_set_once(struct state *state, uint64_t due_ms, const struct timer_row *row
     uint64_t other_ms = due_ms;
     uint64_t seq = 0;
 
-    while (state_timer_next(state, &other_ms, &seq, &other) && other_ms == due_ms) {
+    for (int looked = 0; looked < TWIN_LOOKS_MAX &&
+                         state_timer_next(state, &other_ms, &seq, &other) && other_ms == due_ms;
+         looked++) {
         if (memcmp(&other, row, sizeof other) == 0) {
             return;
         }
@@ -240,8 +248,8 @@ condition_licence_judge(struct state *state, const struct command *command, uint
     };
 
     row->licence_deadline_ms = 0;
-    if (expires_ms == 0) {
-        return; /* Never. */
+    if (expires_ms == 0 || expires_ms >= LOCALTIME_MS_MAX) {
+        return; /* Never, or when no calendar goes on. */
     }
     if (command->time_ms < expires_ms) { /* Exclusive (M2). */
         timer_set_once(state, expires_ms,
@@ -381,7 +389,7 @@ has_primary(struct state *state, uint32_t contractor)
     struct claim_row claim;
     uint64_t claim_id = 0;
 
-    while ((claim_id = state_claim_next(state, contractor, claim_id)) != 0) {
+    while ((claim_id = state_claim_next_live(state, contractor, claim_id)) != 0) {
         if (state_claim_get(state, claim_id, &claim) && claim.ended_ms == 0 &&
             claim.title == ZR_TITLE_PRIMARY) {
             return true;

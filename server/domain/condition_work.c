@@ -15,7 +15,7 @@
 #include "server/domain/timer.h"
 #include "server/domain/waitlist.h"
 
-/* Of one step: claims acted on, and claims looked at, ended ones among them. */
+/* Of one step: claims acted on, and claims looked at. */
 enum { STEP_CLAIMS_MAX = 16, STEP_READS_MAX = 512 };
 
 /* ---- what is done to one claim -----------------------------------------------------------------
@@ -109,7 +109,7 @@ condition_work(struct state *state, const struct command *command, const struct 
     CHECK(work->kind == TIMER_FORFEIT_CLAIMS || work->kind == TIMER_END_CLAIMS ||
           work->kind == TIMER_CANCEL_OFFERS);
     CHECK(work->contractor != 0);
-    while ((next = state_claim_next(state, work->contractor, claim_id)) != 0) {
+    while ((next = state_claim_next_live(state, work->contractor, claim_id)) != 0) {
         if (acted == STEP_CLAIMS_MAX || read == STEP_READS_MAX) {
             work_go_on(state, command, work, claim_id);
             return true;

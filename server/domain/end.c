@@ -220,6 +220,7 @@ end_find_leg(struct ending *ending, struct call_leg_row **leg)
 {
     const struct zr_end_request *request = ending->request;
     const struct ticket_candidate *candidate;
+    struct contractor_row contractor;
     uint64_t answered_at_ms = request->answered_at_ms;
     uint16_t status;
 
@@ -241,6 +242,9 @@ end_find_leg(struct ending *ending, struct call_leg_row **leg)
     }
     if (status != ZR_STATUS_OK) {
         return status;
+    }
+    if (!state_contractor_get(ending->state, candidate->contractor, &contractor)) {
+        return ZR_STATUS_BAD_TICKET; /* Of a database that had him. */
     }
     *leg = call_leg_begin(&ending->call.row, &ending->ticket, candidate);
     if (*leg == NULL) {

@@ -256,7 +256,7 @@ pass_go_on(struct pass *pass)
     struct claim_row claim;
 
     while (pass->reads_left > 0 && pass->changes_left > 0) {
-        const uint64_t next = state_claim_next(pass->state, pass->contractor, pass->claim_id);
+        const uint64_t next = state_claim_next_live(pass->state, pass->contractor, pass->claim_id);
 
         if (next == 0) {
             return true;

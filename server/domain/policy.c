@@ -139,15 +139,20 @@ policy_from_wire(struct policy_row *row, const struct zr_policy_put_request *req
     };
 }
 
-/* A slot's own policy may have added a position, and somebody may wait for one. */
+/* A policy may have added a position, and somebody may wait for one. */
 static void
-policy_settle_slot(struct state *state, const struct command *command, const struct policy_key *key)
+policy_tell_slots(struct state *state, const struct command *command, const struct policy_key *key,
+                  const struct policy_row *before, const struct policy_row *after)
 {
     const struct zr_slot_key slot_key = {key->zip, key->category};
     struct slot_change change;
 
+    if (before->max_positions == after->max_positions) {
+        return;
+    }
     if (key->scope != ZR_SCOPE_SLOT) {
-        return; /* Too many slots: each settles when it changes next (waitlist.h). */
+        slot_change_positions(state, command, key->category);
+        return;
     }
     slot_change_begin(&change, state, command, &slot_key);
     if (change.slot.claims_count > 0 || change.slot.waiting > 0) {
@@ -193,7 +198,7 @@ policy_write(struct state *state, const struct command *command, const struct po
     row->version = (uint32_t)state_counter_next(state, COUNTER_POLICY_VERSION);
     (void)state_counter_next(state, COUNTER_CATALOGUE);
     state_policy_put(state, *key, row);
-    policy_settle_slot(state, command, key);
+    policy_tell_slots(state, command, key, &before, row);
     policy_tell_prices(state, command, key, &before, row);
 }
 

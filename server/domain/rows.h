@@ -383,6 +383,7 @@ enum timer_kind {
     TIMER_TOPUP,          /* contractor: ask again */
     TIMER_PAYOUT,         /* contractor: 30 d after CLOSING */
     TIMER_SLOT_RATES,     /* work: zip, category: ranks and so rates moved */
+    TIMER_POSITIONS,      /* work: category (0 = all), number = after this slot */
 };
 
 /* A timer; its key is (due_ms, seq), so that they fire in that order (M2). */

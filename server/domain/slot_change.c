@@ -12,6 +12,9 @@
 #include "server/domain/timer.h"
 #include "server/domain/waitlist.h"
 
+/* One step of TIMER_POSITIONS: slots looked at, and slots changed. */
+enum { POSITIONS_LOOKS_MAX = 256, POSITIONS_MAX = 16 };
+
 enum { MAP_TAKEN = 1, MAP_FULL = 2 };
 
 void
@@ -105,9 +108,54 @@ slot_change_commit(struct slot_change *change)
     tell_map(change);
 }
 
+void
+slot_change_positions(struct state *state, const struct command *command, uint16_t category)
+{
+    timer_set_work(state, command,
+                   &(struct timer_row){.kind = TIMER_POSITIONS, .category = category});
+}
+
+/* Settle one slot if its policy has made another of it; returns whether it did. */
+static bool
+positions_settle(struct state *state, const struct command *command, uint64_t number)
+{
+    const struct zr_slot_key key = {.zip = (uint32_t)(number >> 16), .category = (uint16_t)number};
+    struct slot_change change;
+
+    slot_change_begin(&change, state, command, &key);
+    if (change.slot.waiting == 0 &&
+        slot_is_full(&change.slot, change.policy.max_positions) == (change.slot.full != 0)) {
+        return false;
+    }
+    slot_change_commit(&change);
+    return true;
+}
+
+static bool
+positions_timer(struct state *state, const struct command *command, const struct timer_row *timer)
+{
+    struct timer_row rest = *timer;
+    uint32_t changed = 0;
+
+    for (uint32_t looked = 0; looked < POSITIONS_LOOKS_MAX && changed < POSITIONS_MAX; looked++) {
+        rest.number = state_slot_next(state, rest.number);
+        if (rest.number == 0) {
+            return changed > 0 || looked > 0;
+        }
+        if (timer->category == 0 || (uint16_t)rest.number == timer->category) {
+            changed += positions_settle(state, command, rest.number);
+        }
+    }
+    timer_set_work(state, command, &rest);
+    return true;
+}
+
 bool
 slot_change_timer(struct state *state, const struct command *command, const struct timer_row *timer)
 {
+    if (timer->kind == TIMER_POSITIONS) {
+        return positions_timer(state, command, timer);
+    }
     CHECK(timer->kind == TIMER_SLOT_RATES);
     funds_slot_changed(state, command, timer->zip, timer->category);
     return true;

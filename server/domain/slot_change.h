@@ -32,7 +32,13 @@ void slot_change_begin(struct slot_change *change, struct state *state,
  */
 void slot_change_commit(struct slot_change *change);
 
-/* Work: TIMER_SLOT_RATES, after ranks moved. Returns whether anything changed. */
+/*
+ * Have every slot of the category (0 = all) settle: its policy has another max_positions now. What
+ * that adds is the waitlists' heads' (M2), and the map's lens ANY shows it (R42).
+ */
+void slot_change_positions(struct state *state, const struct command *command, uint16_t category);
+
+/* Work: TIMER_SLOT_RATES, after ranks moved; TIMER_POSITIONS. Returns whether anything changed. */
 bool slot_change_timer(struct state *state, const struct command *command,
                        const struct timer_row *timer);
 

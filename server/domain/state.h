@@ -107,10 +107,15 @@ void state_slot_get(struct state *state, uint32_t zip, uint16_t category, struct
 void state_slot_put(struct state *state, uint32_t zip, uint16_t category,
                     const struct slot_row *row);
 
+/* The first stored slot after the one with that number (zip << 16 | category), 0 = none. */
+uint64_t state_slot_next(struct state *state, uint64_t after);
+
 bool state_claim_get(struct state *state, uint64_t claim_id, struct claim_row *row);
 void state_claim_put(struct state *state, uint64_t claim_id, const struct claim_row *row);
 /* The contractor's claim with the smallest id above `after`; 0 = none. */
 uint64_t state_claim_next(struct state *state, uint32_t contractor, uint64_t after);
+/* The same of those that have not ended. */
+uint64_t state_claim_next_live(struct state *state, uint32_t contractor, uint64_t after);
 
 bool state_offer_get(struct state *state, uint64_t offer_id, struct offer_row *row);
 void state_offer_put(struct state *state, uint64_t offer_id, const struct offer_row *row);

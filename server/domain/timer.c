@@ -48,6 +48,7 @@ timer_fire(struct state *state, const struct command *command, const struct time
     case TIMER_CANCEL_OFFERS:
         return condition_timer(state, command, row);
     case TIMER_SLOT_RATES:
+    case TIMER_POSITIONS:
         return slot_change_timer(state, command, row);
     case TIMER_FUNDS:
     case TIMER_RATES:

@@ -100,16 +100,17 @@ counting_begin(struct counting *counting, struct state *state, const struct comm
 static uint8_t
 cap_level(int64_t used, int64_t limit)
 {
-    if (limit <= 0) {
+    if (limit <= 0 || used <= 0) {
         return 0; /* Not capped, or never open: nothing is ever crossed. */
     }
     if (used >= limit) {
         return ZR_EVENT_CAP_100;
     }
-    if (used * 10 >= limit * 9) {
+    /* By what is left, since a multiple of the largest limit is no number any more. */
+    if (limit - used <= limit / 10) {
         return ZR_EVENT_CAP_90;
     }
-    return used * 4 >= limit * 3 ? ZR_EVENT_CAP_75 : 0;
+    return limit - used <= limit / 4 ? ZR_EVENT_CAP_75 : 0;
 }
 
 /* Say once that a cap is nearly or wholly used (R13). */
@@ -285,7 +286,8 @@ usage_settle(struct state *state, const struct command *command, uint32_t contra
     const int64_t change_cents = settlement->charged_cents - (counted ? settlement->held_cents : 0);
     struct counting counting;
 
-    if ((row->profile & PROFILE_CAPS) == 0 || change_cents == 0) {
+    /* Of whom CONNECT counted: a cap may come later, and has to find what was spent. */
+    if ((row->profile & (PROFILE_CAPS | PROFILE_USAGE)) == 0 || change_cents == 0) {
         return;
     }
     counting_begin(&counting, state, command, contractor, row);

@@ -227,7 +227,8 @@ waitlist_leave_apply(struct state *state, const struct command *command,
     reply->commit_seq = command->seq;
     reply->contractor = request->contractor;
     slot_change_begin(&change, state, command, &key);
-    if (waitlist_drop(&change, request->contractor)) {
+    /* Category 0 has no lists: there stand the places by contractor (state_waiting_put). */
+    if (change.slot.waiting > 0 && waitlist_drop(&change, request->contractor)) {
         slot_change_commit(&change);
     } else {
         effects->duplicate = true; /* The wish is true already (protocol.md "Status"). */

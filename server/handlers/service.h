@@ -66,7 +66,7 @@ struct service {
     uint64_t overloads;
     uint64_t calls_routed;
     uint64_t calls_blocked; /* ROUTEs answered BLOCKED (E40). */
-    uint64_t steps_stale; /* CONNECTs of list mode whose contractor was not eligible (E66a). */
+    uint64_t steps_stale;   /* CONNECTs of list mode whose contractor was not eligible (E66a). */
     union zr_any_message request; /* Scratch of the frame under way. */
     union zr_any_message reply;
 };

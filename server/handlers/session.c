@@ -91,7 +91,7 @@ session_begin(const struct service *service, struct session *session,
     session->contractor = principal->contractor;
     session->auth_epoch = service->head.counters[COUNTER_AUTH_EPOCH];
     session->keepalive =
-        ((hello->features_required | hello->features_optional) & FEATURE_KEEPALIVE) != 0;
+        ((hello->features_required | hello->features_optional) & ZR_FEATURE_KEEPALIVE) != 0;
     session->ready = true;
 }
 
@@ -120,7 +120,7 @@ hello_reply_fill(const struct service *service, const struct session *session,
         .environment = service->environment,
         .server_time_ms = clock_now_ms(service->options.clock),
         .frame_bytes_max = session->frame_bytes_max,
-        .features = session->keepalive ? FEATURE_KEEPALIVE : 0,
+        .features = session->keepalive ? ZR_FEATURE_KEEPALIVE : 0,
         .tenant = session->tenant,
         .contractor = session->contractor,
         .protocol = PROTOCOL_VERSION,

@@ -11,11 +11,8 @@
 
 #include "server/handlers/service.h"
 
-/*
- * Bits of HELLO's features. KEEPALIVE: the client sends one for each connected leg at least every
- * few minutes, so that a leg's concurrency unit lives 5 min without one, not 30 (M3 "unit_ttl").
- */
-enum { FEATURE_KEEPALIVE = 1, FEATURES_KNOWN = FEATURE_KEEPALIVE };
+/* What this server grants of HELLO's features; what is not in it cannot be required. */
+enum { FEATURES_KNOWN = ZR_FEATURE_KEEPALIVE };
 
 enum frame_verdict session_hello(struct service *service, const struct request *request,
                                  struct zr_builder *reply);

@@ -61,6 +61,21 @@ slot_touched(struct state *state, uint64_t number)
     state->slots[state->slots_count++] = number;
 }
 
+uint64_t
+state_slot_next(struct state *state, uint64_t after)
+{
+    const uint64_t from = after + 1;
+    struct store_value found;
+    struct store_value value;
+    uint64_t number = 0;
+
+    if (store_seek(state->view, TABLE_SLOT, state_number_key(&from), &found, &value) &&
+        found.bytes_count == sizeof number) {
+        memcpy(&number, found.bytes, sizeof number);
+    }
+    return number;
+}
+
 void
 state_slot_put(struct state *state, uint32_t zip, uint16_t category, const struct slot_row *row)
 {
@@ -75,6 +90,13 @@ state_claim_get(struct state *state, uint64_t claim_id, struct claim_row *row)
 {
     return state_number_get(state, TABLE_CLAIM, claim_id, row, sizeof *row);
 }
+
+/*
+ * A contractor's claims stand in their index twice: all of them for ever under its number, and
+ * those that live under its number with this bit, so that whoever looks after them has no ended
+ * ones to step over.
+ */
+#define CLAIMS_LIVE (UINT32_C(1) << 31)
 
 static struct store_value
 claim_by_contractor_key(uint8_t bytes[12], uint32_t contractor, uint64_t claim_id)
@@ -92,12 +114,21 @@ state_claim_put(struct state *state, uint64_t claim_id, const struct claim_row *
 {
     uint8_t bytes[12];
     const bool known = claim_id < state->counters[COUNTER_CLAIM_SEQ];
+    const uint32_t live = row->contractor | CLAIMS_LIVE;
 
+    CHECK(row->contractor < CLAIMS_LIVE);
     state_number_put(state, TABLE_CLAIM, claim_id, row, sizeof *row);
     /* I5: a claim never changes contractor, so its index entry is written with its birth. */
     if (!known) {
         state_bytes_put(state, TABLE_CLAIM_BY_CONTRACTOR,
                         claim_by_contractor_key(bytes, row->contractor, claim_id), NULL, 0);
+    }
+    if (row->ended_ms != 0) {
+        state_bytes_del(state, TABLE_CLAIM_BY_CONTRACTOR,
+                        claim_by_contractor_key(bytes, live, claim_id));
+    } else if (!known) {
+        state_bytes_put(state, TABLE_CLAIM_BY_CONTRACTOR,
+                        claim_by_contractor_key(bytes, live, claim_id), NULL, 0);
     }
 }
 
@@ -118,6 +149,12 @@ state_claim_next(struct state *state, uint32_t contractor, uint64_t after)
     memcpy(&contractor_be, found.bytes, sizeof contractor_be);
     memcpy(&claim_be, found.bytes + sizeof contractor_be, sizeof claim_be);
     return be32toh(contractor_be) == contractor ? be64toh(claim_be) : 0;
+}
+
+uint64_t
+state_claim_next_live(struct state *state, uint32_t contractor, uint64_t after)
+{
+    return state_claim_next(state, contractor | CLAIMS_LIVE, after);
 }
 
 /* ---- offers and waitlists -------------------------------------------------------------------- */

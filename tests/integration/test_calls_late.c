@@ -64,6 +64,7 @@ ask_too_late(struct zr_client *client, uint16_t op, const void *request, struct 
     return ping.server_time_ms == before_ms;
 }
 
+/* R2, E38: a request past its deadline is answered so, and had no effect. */
 static void
 test_e38_a_connect_that_is_too_late_did_nothing(void **state)
 {

@@ -118,6 +118,7 @@ crowd_judge(int positions, int refusal)
     }
 }
 
+/* E1, R45, R46: one primary, whoever comes at once; the order is that of the commits. */
 static void
 test_e1_a_thousand_connections_claim_one_slot(void **state)
 {

@@ -282,7 +282,8 @@ run 0 --json watch --name desk --ack --count 2 --timeout-ms 20000
 run 0 --json watch --name desk --count 1 --timeout-ms 20000 # Goes on behind what was acknowledged.
 after=$(field event_seq)
 check "acknowledged: not again" 1 "$((after > second))"
-run 0 --json watch --name desk --count 1 --timeout-ms 20000 # That one was not acknowledged: at least once.
+# That one was not acknowledged: at least once.
+run 0 --json watch --name desk --count 1 --timeout-ms 20000
 has event_seq "$after"
 run 1 --json watch --from 999999
 has status CURSOR_TOO_OLD
@@ -357,7 +358,8 @@ has posted_cents 8500
 
 run 0 --json dev cert --dir "$dev" --role admin --name second
 run 0 principal add --role admin --tenant 1 --name second --cert "$dev/second.pem"
-adjust=(wallet adjust --debit PROMO --credit CREDIT --amount-cents 700 --contractor 2 --reason sorry)
+adjust=(wallet adjust --debit PROMO --credit CREDIT --amount-cents 700 --contractor 2)
+adjust+=(--reason sorry)
 run 0 --json "${adjust[@]}"
 has state PENDING
 adjust_id=$(field adjust_id)

@@ -241,8 +241,8 @@ ask_everything(const char *name, uint8_t role)
         const bool allowed = (operation->roles & 1u << role) != 0;
         int status;
 
-        if (operation->kind == ZR_OP_KIND_PUSH ||
-            operation->kind == ZR_OP_KIND_SYSTEM || operation->op == ZR_OP_HELLO) {
+        if (operation->kind == ZR_OP_KIND_PUSH || operation->kind == ZR_OP_KIND_SYSTEM ||
+            operation->op == ZR_OP_HELLO) {
             continue;
         }
         status = raw_ask(&raw, (uint16_t)operation->op, &zeros, 0);

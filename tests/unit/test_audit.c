@@ -3,6 +3,7 @@
  * is as it should be is none (domain.md I1-I14, E23).
  */
 #include "server/commit/audit.h"
+#include "server/domain/ledger.h"
 #include "tests/unit/test_commit.h"
 
 #include <endian.h>
@@ -78,29 +79,46 @@ test_audit_finds_a_charge_credited_beyond_its_amount(void **state)
 
     (void)state;
     assert_true(state_call_get(&rig.executor.state, &ticket.call_ref, &call));
-    call.legs[0].credited_cents = call.legs[0].amount_cents;
-    state_call_put(&rig.executor.state, &ticket.call_ref, &call);
     assert_int_equal(violations(), 0);
-    call.legs[0].credited_cents++;
+    call.legs[0].credited_cents++; /* What is left and what went back are the rate (I12). */
     state_call_put(&rig.executor.state, &ticket.call_ref, &call);
     assert_int_equal(violations(), 1);
     rig_crash();
 }
 
+/* I10: money between two accounts of the network stands on no wallet's chain, and adds up. */
 static void
-test_audit_finds_top_ups_over_their_month(void **state)
+test_audit_counts_what_no_wallet_took_part_in(void **state)
 {
-    struct autotopup_row row = {.monthly_max_cents = 5000, .month_cents = 5000};
+    const struct command command = {.seq = 1, .time_ms = clock_now_ms(&rig.clock)};
+    struct wallet_row nobody = {0};
+
+    (void)state;
+    (void)make_charged_call();
+    (void)ledger_post(&rig.executor.state, &command, &nobody,
+                      &(struct ledger_entry){.amount_cents = 17,
+                                             .debit = ZR_ACCOUNT_CLEARING,
+                                             .credit = ZR_ACCOUNT_REVENUE_CALLS,
+                                             .kind = ZR_TRANSFER_ADJUSTMENT});
+    assert_int_equal(violations(), 0);
+    rig_crash();
+}
+
+static void
+test_audit_finds_attempts_that_nobody_counted(void **state)
+{
+    struct autotopup_row row = {.month_cents = 5000, .attempt_cents = 5000};
     const uint32_t contractor = rig_contractor(FUND);
 
     (void)state;
+    row.state = ZR_TOPUP_STATE_PENDING;
+    row.attempt_id = (uint64_t)contractor << 32 | 1;
     state_autotopup_put(&rig.executor.state, contractor, &row);
     assert_int_equal(violations(), 0);
-    row.month_cents++;
+    row.month_cents--; /* I13: the month does not hold the attempt. */
     state_autotopup_put(&rig.executor.state, contractor, &row);
     assert_int_equal(violations(), 1);
-    row.monthly_max_cents = 0; /* No bound. */
-    row.state = ZR_TOPUP_STATE_PENDING;
+    row.month_cents++;
     row.attempt_id = (uint64_t)(contractor + 1) << 32 | 1;
     state_autotopup_put(&rig.executor.state, contractor, &row);
     assert_int_equal(violations(), 1);
@@ -197,7 +215,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         RIG_TEST(test_audit_of_a_sound_state_finds_nothing),
         RIG_TEST(test_audit_finds_a_charge_credited_beyond_its_amount),
-        RIG_TEST(test_audit_finds_top_ups_over_their_month),
+        RIG_TEST(test_audit_counts_what_no_wallet_took_part_in),
+        RIG_TEST(test_audit_finds_attempts_that_nobody_counted),
         RIG_TEST(test_audit_finds_a_reference_that_credited_nothing),
         RIG_TEST(test_audit_finds_timers_that_did_not_fire),
         RIG_TEST(test_audit_finds_a_title_that_nobody_has),

@@ -355,6 +355,36 @@ test_only_a_call_that_is_done_is_freed(void **state)
     zr_call_free(scene.call);
 }
 
+/* ---- KEEPALIVE ------------------------------------------------------------------------------- */
+
+/* M3 "unit_ttl": who promised KEEPALIVE sends it from the first report on. */
+static void
+test_promised_keepalive_is_every_report_of_talk(void **state)
+{
+    (void)state;
+    scene_open_with(4, ZR_FEATURE_KEEPALIVE);
+    assert_int_equal(zr_call_begin(scene.client, &scene.options, &scene.call), 0);
+    assert_asked(ZR_OP_ROUTE);
+    answer_candidate(0);
+    assert_int_equal(zr_call_answered(scene.call, 0, SERVER_MS), 0);
+    assert_asked(ZR_OP_CONNECT);
+    answer_connected();
+    for (uint32_t talk_ms = QUALIFY_MS / 2; talk_ms <= 2 * QUALIFY_MS; talk_ms *= 2) {
+        const bool qualified = talk_ms >= QUALIFY_MS;
+
+        assert_int_equal(zr_call_talk(scene.call, 0, talk_ms), 0);
+        assert_asked(ZR_OP_KEEPALIVE);
+        assert_int_equal(scene.request.qualify_request.talk_ms, talk_ms);
+        answer_settled(qualified ? ZR_CALL_QUALIFIED : ZR_CALL_CONNECTED,
+                       qualified ? ZR_SETTLEMENT_CHARGED : ZR_SETTLEMENT_OPEN);
+    }
+    assert_int_equal(zr_call_hangup(scene.call, 0, ZR_HUNG_UP_CALLER, 0, 0), 0);
+    assert_asked(ZR_OP_END);
+    answer_settled(ZR_CALL_ENDED, ZR_SETTLEMENT_CHARGED);
+    assert_int_equal(scene.story.amount_cents, RATE_CENTS);
+    scene_close(0);
+}
+
 int
 main(void)
 {
@@ -372,6 +402,7 @@ main(void)
         cmocka_unit_test(test_a_full_client_changes_nothing),
         cmocka_unit_test(test_arguments_are_judged),
         cmocka_unit_test(test_only_a_call_that_is_done_is_freed),
+        cmocka_unit_test(test_promised_keepalive_is_every_report_of_talk),
     };
 
     return cmocka_run_group_tests(tests, files_setup, files_teardown);

@@ -35,6 +35,7 @@ static struct scene {
     struct zr_cascade_options options;
     struct zr_route_request route;
     enum at_once at_once;
+    uint64_t features; /* That the server puts in force: ZR_FEATURE_*. */
     bool free_in_done;
     char told[256]; /* The callbacks, in words. */
     unsigned dones;
@@ -222,12 +223,13 @@ answer(uint16_t status, const void *reply)
 static inline void
 server_connect(void)
 {
-    static const struct zr_hello_reply hello = {.server_time_ms = SERVER_MS,
-                                                .frame_bytes_max = ZR_FRAME_BYTES_LIMIT,
-                                                .protocol = 1,
-                                                .credit = 64,
-                                                .role = ZR_ROLE_SWITCH,
-                                                .manual_clock = true};
+    const struct zr_hello_reply hello = {.features = scene.features,
+                                         .server_time_ms = SERVER_MS,
+                                         .frame_bytes_max = ZR_FRAME_BYTES_LIMIT,
+                                         .protocol = 1,
+                                         .credit = 64,
+                                         .role = ZR_ROLE_SWITCH,
+                                         .manual_clock = true};
 
     zrc_core_connect(&scene.client->core, zrc_now_ns());
     assert_asked(ZR_OP_HELLO);
@@ -308,9 +310,10 @@ assert_told(const char *told)
     assert_string_equal(scene.told, told);
 }
 
-/* A client with room for `inflight_max` requests, connected; nothing is sent twice. */
+/* A client with room for `inflight_max` requests, connected; nothing is sent twice. These features
+ * are offered and in force. */
 static inline void
-scene_open(uint32_t inflight_max)
+scene_open_with(uint32_t inflight_max, uint64_t features)
 {
     struct zr_options options = ZR_OPTIONS_INIT;
 
@@ -322,6 +325,8 @@ scene_open(uint32_t inflight_max)
     options.inflight_max = inflight_max;
     options.request_timeout_ms = 600000;
     options.flags = ZR_OPTION_NO_RETRY;
+    options.flags |= (features & ZR_FEATURE_KEEPALIVE) != 0 ? ZR_OPTION_KEEPALIVE : 0;
+    scene.features = features;
     assert_int_equal(zr_client_open(&scene.client, &options, NULL), 0);
     scene.route = (struct zr_route_request){.call_id = {{0xCA, 0x11}},
                                             .zips = {77581},
@@ -337,6 +342,12 @@ scene_open(uint32_t inflight_max)
                                                 .done = on_done,
                                                 .context = &scene};
     server_connect();
+}
+
+static inline void
+scene_open(uint32_t inflight_max)
+{
+    scene_open_with(inflight_max, 0);
 }
 
 /* The call is begun and its ROUTE is on the wire. */

@@ -79,6 +79,52 @@ test_hello_refusals(void **state)
     }
 }
 
+/* HELLO as it is sent. */
+static struct zr_header
+hello_sent(struct fixture *f, struct zr_hello_request *hello)
+{
+    static uint8_t wire[ZR_FRAME_BYTES_LIMIT];
+    const size_t bytes = zrc_core_send(&f->core, wire, sizeof wire, f->now_ns);
+    struct zr_header header;
+    uint16_t invalid_at;
+
+    assert_int_equal(zr_frame_cut(&header, wire, bytes, sizeof wire), ZR_CUT_FRAME);
+    assert_int_equal(zr_hello_request_decode(hello, &invalid_at, &header, wire), ZR_DECODE_OK);
+    return header;
+}
+
+/* KEEPALIVE binds a switch to reports (M3 "unit_ttl"): it is offered to order only, a server may
+ * leave it out, and one that puts in force what was not offered is not believed. */
+static void
+test_features_in_force_are_among_those_offered(void **state)
+{
+    (void)state;
+    for (uint64_t asked = 0; asked <= 1; asked++) {
+        for (uint64_t granted = 0; granted <= 3; granted++) {
+            struct fixture *const f = fixture_open(2, asked != 0 ? ZR_OPTION_KEEPALIVE : 0);
+            uint8_t bytes[ZR_FRAME_BYTES_LIMIT];
+            struct zr_hello_request hello;
+            struct zr_header header;
+            size_t length;
+
+            zrc_core_connect(&f->core, f->now_ns);
+            header = hello_sent(f, &hello);
+            assert_true(hello.features_optional == asked * ZR_FEATURE_KEEPALIVE);
+            assert_true(hello.features_required == 0);
+            length = hello_encode(bytes, header.id, 8, false);
+            zr_store_u64(bytes + ZR_HEADER_BYTES, granted); /* The reply's first field. */
+            assert_int_equal(feed(f, bytes, length), (granted & ~asked) == 0);
+            assert_int_equal(f->core.hello_known, (granted & ~asked) == 0);
+            if (f->core.hello_known) {
+                assert_true(f->core.hello.features == granted);
+            } else {
+                assert_int_equal(f->core.failure.result, ZR_EPROTO);
+            }
+            fixture_close(f);
+        }
+    }
+}
+
 static void
 test_error_ends_the_request_it_names(void **state)
 {
@@ -358,6 +404,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_goaway_moves_what_was_not_executed),
         cmocka_unit_test(test_hello_refusals),
+        cmocka_unit_test(test_features_in_force_are_among_those_offered),
         cmocka_unit_test(test_error_ends_the_request_it_names),
         cmocka_unit_test(test_manual_clock_stands_still_between_its_words),
         cmocka_unit_test(test_silence_is_asked_and_then_given_up),

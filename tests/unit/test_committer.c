@@ -346,6 +346,31 @@ test_committer_full_disk_leaves_the_slots_alone(void **state)
     rig_stop();
 }
 
+/* I2, E67: what a refused batch drew is free again: seqs and events have no holes. */
+static void
+test_committer_full_disk_uses_up_no_numbers(void **state)
+{
+    const uint32_t contractor = serve_with_contractor();
+    const struct zr_claim_request request = {.op_id = rig_key(),
+                                             .contractor = contractor,
+                                             .slots_count = 1,
+                                             .slots = {{.zip = RIG_ZIP, .category = 1}}};
+    struct committer_published *published = committer_published(rig.committer);
+    const uint64_t events_seq = atomic_load(&published->events_seq);
+    struct slot_row slot;
+
+    (void)state;
+    fault_arm(FAULT_NO_SPACE, 1);
+    assert_int_equal(rig_send(rig_portal, ZR_OP_CLAIM, &request), ZR_STATUS_STORAGE_FULL);
+    assert_int_equal(atomic_load(&published->events_seq), events_seq);
+    fault_disarm();
+    assert_int_equal(rig_send(rig_portal, ZR_OP_CLAIM, &request), ZR_STATUS_OK);
+    assert_true(cascades_get(rig.cascades, RIG_ZIP, 1, &slot));
+    assert_int_equal(slot.claims[0].claim_id, 1);
+    assert_true(atomic_load(&published->events_seq) > events_seq);
+    rig_stop();
+}
+
 /* Nothing happened, reads go on, and it heals by itself; decisions wait for that. */
 static void
 test_committer_full_disk_refuses_reads_and_heals(void **state)
@@ -466,6 +491,7 @@ main(void)
         COMMITTER_TEST(test_committer_late_job_leaves_the_lease_with_its_call),
         COMMITTER_TEST(test_committer_full_disk_leaves_the_units_alone),
         COMMITTER_TEST(test_committer_full_disk_leaves_the_slots_alone),
+        COMMITTER_TEST(test_committer_full_disk_uses_up_no_numbers),
         COMMITTER_TEST(test_committer_full_disk_refuses_reads_and_heals),
         COMMITTER_TEST(test_committer_full_map_stops_and_starts_in_a_larger_one),
         COMMITTER_TEST(test_committer_failed_sync_is_the_end_of_writing),

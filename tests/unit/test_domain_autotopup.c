@@ -427,6 +427,27 @@ test_i13_one_attempt_and_no_month_above_its_maximum(void **state)
     assert_true(requested(world, contractor) > 20);
 }
 
+/* I13: new wishes leave the outstanding attempt as it was asked for, and ask for none beside it. */
+static void
+test_i13_new_wishes_wait_for_the_outstanding_attempt(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 2500);
+    struct zr_autotopup_put_request request = settings(contractor, 1);
+
+    (void)dw_claim(world, contractor);
+    assert_int_equal(put(world, request), ZR_STATUS_OK);
+    assert_int_equal(requested(world, contractor), 1);
+    request.amount_cents = 2 * AMOUNT;
+    assert_int_equal(put(world, request), ZR_STATUS_OK);
+    assert_int_equal(look(world, contractor)->state, ZR_TOPUP_STATE_PENDING);
+    assert_true(look(world, contractor)->attempt_id == attempt_id(contractor, 1));
+    assert_int_equal(requested(world, contractor), 1);
+    assert_int_equal(result(world, attempt_id(contractor, 1), true, "r-1"), ZR_STATUS_OK);
+    assert_int_equal(dw_wallet(world, contractor).main_cents, 2500 + AMOUNT);
+    assert_int_equal(requested(world, contractor), 1);
+}
+
 /* ---- settings -------------------------------------------------------------------------------- */
 
 static void
@@ -484,6 +505,7 @@ main(void)
         DW_TEST(test_e58_the_monthly_maximum),
         DW_TEST(test_an_attempt_over_the_end_of_the_month),
         DW_TEST(test_i13_one_attempt_and_no_month_above_its_maximum),
+        DW_TEST(test_i13_new_wishes_wait_for_the_outstanding_attempt),
         DW_TEST(test_put_refusals),
     };
 

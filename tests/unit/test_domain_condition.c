@@ -66,6 +66,28 @@ test_a_pause_forfeits_at_its_deadline(void **state)
     assert_int_equal(dt_contractor_row(world, cascade.contractors[0]).claims, 0);
 }
 
+/* M2: how long the pause of a claim is borne says the policy of its slot, not the network's. */
+static void
+test_a_slots_own_grace_rules_its_pause(void **state)
+{
+    struct domain_world *world = *state;
+    const struct dt_cascade cascade = dt_pair(world, DT_MONEY);
+    const uint64_t mark = dt_mark(world);
+    struct zr_policy_put_request put = {.scope = ZR_SCOPE_SLOT,
+                                        .category = DW_CATEGORY,
+                                        .zip = DW_ZIP,
+                                        .policy_count = 1,
+                                        .policy = {dw_policy_default()}};
+
+    put.policy[0].pause_grace_s = 3 * 24 * 3600;
+    assert_int_equal(dw_run(world, dw_admin, ZR_OP_POLICY_PUT, &put), ZR_STATUS_OK);
+    assert_int_equal(dt_pause(world, cascade.claims[0], 0), ZR_STATUS_OK);
+    dw_advance(world, 3 * DW_DAY_MS - 1);
+    assert_int_equal(dt_rank(world, cascade.claims[0]), 1);
+    dw_advance(world, 1);
+    dt_assert_forfeited(world, mark, cascade.claims[0], CONDITION_PAUSED);
+}
+
 /* R55, R63: a vacation of the whole contractor is one pause over all slots; its backups stay. */
 static void
 test_a_contractor_pauses_in_every_slot(void **state)
@@ -375,6 +397,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         DW_TEST(test_a_pause_within_its_grace_keeps_the_title),
         DW_TEST(test_a_pause_forfeits_at_its_deadline),
+        DW_TEST(test_a_slots_own_grace_rules_its_pause),
         DW_TEST(test_a_contractor_pauses_in_every_slot),
         DW_TEST(test_a_day_of_work_stops_no_clock),
         DW_TEST(test_a_grace_of_zero_forfeits_at_once),

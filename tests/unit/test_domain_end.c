@@ -474,6 +474,21 @@ test_end_refusals(void **state)
                      ZR_STATUS_NOT_FOUND);
 }
 
+/* A database that was restored from a backup meets tickets of contractors that it never had. They
+ * are signed with its own key, and may not end the server. */
+static void
+test_a_ticket_of_a_lost_contractor(void **state)
+{
+    static const uint32_t lost = 77;
+    struct domain_world *world = *state;
+    const struct ticket ticket = dw_ticket(world, &lost, 1);
+
+    assert_int_equal(dw_connect(world, &ticket, 0), ZR_STATUS_BAD_TICKET);
+    assert_int_equal(
+        dw_end(world, &ticket, &ticket, (struct zr_end_request){.talk_ms = 2 * QUALIFY}),
+        ZR_STATUS_BAD_TICKET);
+}
+
 int
 main(void)
 {
@@ -496,6 +511,7 @@ main(void)
         DW_TEST(test_the_caller_gives_up_after_a_leg),
         DW_TEST(test_a_late_leg_of_an_ended_call),
         DW_TEST(test_end_refusals),
+        DW_TEST(test_a_ticket_of_a_lost_contractor),
     };
 
     return cmocka_run_group_tests(tests, dw_group_setup, dw_group_teardown);

@@ -256,6 +256,25 @@ test_e14_a_top_up_after_71_hours_keeps_the_title(void **state)
     assert_int_equal(dw_slot(world).claims[0].title, ZR_TITLE_PRIMARY);
 }
 
+/* E14: looking again, for another claim or another price, gives a dry one no new grace. */
+static void
+test_e14_a_clock_that_runs_is_not_set_again(void **state)
+{
+    struct dry_scene scene = dry_setup(*state);
+    struct domain_world *world = scene.world;
+    const uint64_t deadline_ms = claim_row(world, scene.claim_id).dry_deadline_ms;
+    uint64_t later;
+
+    dw_advance(world, 71 * MONEY_HOUR_MS);
+    later = claim(world, scene.primary, DW_ZIP_2, DW_CATEGORY);
+    assert_int_equal(claim_row(world, later).dry_deadline_ms,
+                     world->now_ms + GRACE_HOURS * MONEY_HOUR_MS);
+    assert_int_equal(claim_row(world, scene.claim_id).dry_deadline_ms, deadline_ms);
+    dw_advance(world, MONEY_HOUR_MS);
+    assert_int_equal(claim_row(world, scene.claim_id).state, ZR_CLAIM_FORFEITED);
+    assert_int_equal(claim_row(world, later).ended_ms, 0);
+}
+
 /* E14, R63: at 72 h it is forfeited, and the opening is told once, to rank 2. */
 static void
 test_e14_after_72_hours_it_is_forfeited(void **state)
@@ -460,6 +479,27 @@ test_a_newer_pass_replaces_the_older(void **state)
     dw_tick(world);
 }
 
+/* What a claim costs to look after is a matter of live ones: those that ended are not looked at for
+ * ever, or who claims and releases would make each CLAIM of its dearer for everybody. */
+static void
+test_ended_claims_cost_nothing(void **state)
+{
+    enum { ROUNDS = 300 };
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 5000);
+    struct zr_release_request release = {.when = ZR_RELEASE_NOW};
+    uint64_t before = 0;
+    uint64_t first = 0;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        before = world->seq;
+        release.claim_id = dw_claim(world, contractor)->claim_id;
+        assert_int_equal(dw_run(world, dw_portal, ZR_OP_RELEASE, &release), ZR_STATUS_OK);
+        first = i == 0 ? world->seq - before : first;
+    }
+    assert_true(world->seq - before == first);
+}
+
 int
 main(void)
 {
@@ -471,6 +511,7 @@ main(void)
         DW_TEST(test_each_crossing_is_told_once),
         DW_TEST(test_without_a_claim_nothing_is_told),
         DW_TEST(test_e14_a_top_up_after_71_hours_keeps_the_title),
+        DW_TEST(test_e14_a_clock_that_runs_is_not_set_again),
         DW_TEST(test_e14_after_72_hours_it_is_forfeited),
         DW_TEST(test_a_dry_backup_stays),
         DW_TEST(test_e15_dry_and_paused_are_two_clocks),
@@ -479,6 +520,7 @@ main(void)
         DW_TEST(test_a_slots_own_multiplier_reaches_its_claims),
         DW_TEST(test_a_contractor_with_hundreds_of_claims),
         DW_TEST(test_a_newer_pass_replaces_the_older),
+        DW_TEST(test_ended_claims_cost_nothing),
     };
 
     return cmocka_run_group_tests(tests, dw_group_setup, dw_group_teardown);

@@ -196,6 +196,20 @@ test_a_running_clock_goes_on_with_the_title(void **state)
     dt_assert_forfeited(world, mark, cascade.claims[1], CONDITION_LICENCE_LAPSED);
 }
 
+/* A licence may be said to end when no calendar does: no clock waits for that. */
+static void
+test_a_licence_may_outlast_the_calendar(void **state)
+{
+    struct domain_world *world = *state;
+    const struct dt_cascade cascade = dt_pair(world, DT_MONEY);
+
+    dt_set_licence(world, cascade.contractors[0], UINT64_MAX);
+    dt_set_licence(world, cascade.contractors[0], UINT64_MAX - 1);
+    assert_int_equal(dt_conditions(world, cascade.claims[0]), 0);
+    dw_advance(world, CONDITION_LICENCE_MS);
+    assert_int_equal(dt_rank(world, cascade.claims[0]), 1);
+}
+
 int
 main(void)
 {
@@ -207,6 +221,7 @@ main(void)
         DW_TEST(test_a_cap_of_zero_is_unavailable),
         DW_TEST(test_a_passed_deadline_starts_anew_with_the_title),
         DW_TEST(test_a_running_clock_goes_on_with_the_title),
+        DW_TEST(test_a_licence_may_outlast_the_calendar),
     };
 
     return cmocka_run_group_tests(tests, dw_group_setup, dw_group_teardown);

@@ -236,6 +236,43 @@ test_without_caps_nothing_is_counted(void **state)
     assert_false(state_usage_get(&world->state, contractor, &row));
 }
 
+/* M3 "Spend caps": who has a usage row, for its misses, counts without caps too; then what ends
+ * free must leave it as well, or a cap that comes later finds money that was never spent. */
+static void
+test_a_later_cap_finds_what_was_spent(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 10 * DW_RATE);
+    const struct zr_end_request brief = {
+        .index = 0, .talk_ms = 5000, .who_hung_up = ZR_HUNG_UP_CALLER};
+    const struct ticket ticket = dw_ticket(world, &contractor, 1);
+
+    (void)dw_claim(world, contractor);
+    ring(world, contractor, ZR_OUTCOME_FAILED);
+    assert_int_equal(dw_connect(world, &ticket, 0), ZR_STATUS_OK);
+    assert_int_equal(dw_end(world, &ticket, &ticket, brief), ZR_STATUS_OK);
+    assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_FREE_SHORT);
+    cap(world, contractor, ZR_CAP_WINDOW_MONTH, ZR_CAP_MEASURE_SPEND, DW_RATE);
+    assert_int_equal(usage(world, contractor).windows[ZR_CAP_WINDOW_MONTH - 1].spend_cents, 0);
+}
+
+/* The largest limit that the wire can say is a limit like any other: nothing is near it. */
+static void
+test_the_largest_limit_is_far_away(void **state)
+{
+    static const uint64_t limits[] = {INT64_MAX, INT64_MAX / 2 + 1, INT64_MAX / 3 + 1};
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 0);
+
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        cap(world, contractor, ZR_CAP_WINDOW_HOUR, ZR_CAP_MEASURE_CALLS, limits[i]);
+        ring(world, contractor, OFFERED);
+    }
+    assert_int_equal(events(world, ZR_EVENT_CAP_75), 0);
+    assert_int_equal(events(world, ZR_EVENT_CAP_90), 0);
+    assert_int_equal(events(world, ZR_EVENT_CAP_100), 0);
+}
+
 int
 main(void)
 {
@@ -246,6 +283,8 @@ main(void)
         DW_TEST(test_failures_in_a_row_take_the_destination_down),
         DW_TEST(test_spend_is_holds_and_charges),
         DW_TEST(test_without_caps_nothing_is_counted),
+        DW_TEST(test_a_later_cap_finds_what_was_spent),
+        DW_TEST(test_the_largest_limit_is_far_away),
     };
 
     return cmocka_run_group_tests(tests, dw_group_setup, dw_group_teardown);

@@ -285,8 +285,7 @@ test_a_closing_account_waits_no_more(void **state)
     assert_int_equal(dw_slot(world).waiting, 1);
 }
 
-/* Positions that a policy adds: a slot's own is settled at once, a wider one when the head comes.
- */
+/* M2, R42: positions that a policy adds, of the network or of the slot, are the head's at once. */
 static void
 test_a_policy_adds_positions(void **state)
 {
@@ -299,7 +298,7 @@ test_a_policy_adds_positions(void **state)
                                         .policy_count = 1};
 
     set_policy(world, 2, 24 * 3600);
-    assert_int_equal(dw_slot(world).reserved_contractor, 0);
+    assert_int_equal(dw_slot(world).reserved_contractor, queue.waiting[0]);
     assert_int_equal(claim_status(world, queue.waiting[1], true), ZR_STATUS_SLOT_FULL);
     assert_int_equal(claim_status(world, queue.waiting[0], true), ZR_STATUS_OK);
     put.policy[0].max_positions = 3;
@@ -331,6 +330,26 @@ test_an_outage_keeps_the_reservation(void **state)
     assert_int_equal(dw_slot(world).waiting, 1);
 }
 
+/* The places of a contractor stand in the table of the slots' lists, under its number and category
+ * 0. No request may reach them by naming that as a slot. */
+static void
+test_category_0_is_nobodys_list(void **state)
+{
+    struct domain_world *world = *state;
+    const struct queue queue = queue_make(world, 1);
+    /* What such a place holds is a packed slot: here it is somebody's number, too. */
+    const uint32_t packed = DW_ZIP << 8 | DW_CATEGORY;
+    const struct contractor_row row = dt_contractor_row(world, queue.waiting[0]);
+    const struct zr_waitlist_request request = {.contractor = packed, .zip = queue.waiting[0]};
+
+    state_contractor_put(&world->state, packed, &row);
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_WAITLIST_LEAVE, &request), ZR_STATUS_OK);
+    assert_true(world->effects.duplicate);
+    assert_int_equal(dw_slot(world).waiting, WAITING_MAX);
+    assert_int_equal(dt_leave(world, queue.waiting[0]), ZR_STATUS_OK);
+    assert_false(world->effects.duplicate);
+}
+
 int
 main(void)
 {
@@ -348,6 +367,7 @@ main(void)
         DW_TEST(test_a_closing_account_waits_no_more),
         DW_TEST(test_a_policy_adds_positions),
         DW_TEST(test_an_outage_keeps_the_reservation),
+        DW_TEST(test_category_0_is_nobodys_list),
     };
 
     return cmocka_run_group_tests(tests, dw_group_setup, dw_group_teardown);

@@ -26,6 +26,23 @@ test_operations_ascend_and_are_found(void **state)
     expect_assert_failure((void)zr_operations(NULL));
 }
 
+/* R30: the contractor bills the job by itself. No account of the ledger could hold its money: each
+ * is a wallet's, or one that M5's table of events names. */
+static void
+test_no_account_holds_job_money(void **state)
+{
+    static const char *const accounts[] = {
+        "MAIN",  "CREDIT",     "REVENUE_CALLS", "REVENUE_SUBS",      "CLEARING", "REFUNDS",
+        "PROMO", "RECEIVABLE", "WRITE_OFF",     "MARKETING_EXPENSE", "POOL"};
+    enum { ACCOUNTS = sizeof accounts / sizeof accounts[0] };
+
+    (void)state;
+    for (uint8_t account = 1; account <= ACCOUNTS; account++) {
+        assert_string_equal(zr_account_name(account), accounts[account - 1]);
+    }
+    assert_null(zr_account_name(ACCOUNTS + 1));
+}
+
 static void
 test_unknown_and_grease_operations_are_not_found(void **state)
 {
@@ -122,6 +139,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_operations_ascend_and_are_found),
+        cmocka_unit_test(test_no_account_holds_job_money),
         cmocka_unit_test(test_unknown_and_grease_operations_are_not_found),
         cmocka_unit_test(test_keyed_operations_begin_with_op_id),
         cmocka_unit_test(test_operations_name_their_roles),

@@ -420,7 +420,7 @@ test_keepalive_is_negotiated(void **state)
     scene.line = (struct session){.peer = peer_of(ZR_ROLE_SWITCH, RIG_TENANT, ZR_ROLE_SWITCH)};
     offer.features_optional = UINT64_MAX; /* What the server does not know is left out. */
     assert_int_equal(ask(&scene.line, ZR_OP_HELLO, &offer), ZR_STATUS_OK);
-    assert_true(rig.reply.hello_reply.features == FEATURE_KEEPALIVE);
+    assert_true(rig.reply.hello_reply.features == ZR_FEATURE_KEEPALIVE);
     assert_int_equal(route(&scene), ZR_STATUS_OK);
     assert_int_equal(connect(&scene, 0), ZR_STATUS_OK);
     alive.call_id = scene.route.call_id;
@@ -431,6 +431,9 @@ test_keepalive_is_negotiated(void **state)
     }
     clock_advance_ms(&rig.clock, 301000);
     assert_int_equal(units_now(), 0);
+    /* It was silent too long, and talks all the same: as it would after a restart. */
+    assert_int_equal(ask(&scene.line, ZR_OP_KEEPALIVE, &alive), ZR_STATUS_OK);
+    assert_int_equal(units_now(), 1);
 }
 
 /* A feature that the server lacks, required: VERSION. */
@@ -443,7 +446,7 @@ test_unknown_features_cannot_be_required(void **state)
     (void)state;
     wish.features_required = 2;
     assert_int_equal(ask(&session, ZR_OP_HELLO, &wish), ZR_STATUS_VERSION);
-    wish.features_required = FEATURE_KEEPALIVE;
+    wish.features_required = ZR_FEATURE_KEEPALIVE;
     assert_int_equal(ask(&session, ZR_OP_HELLO, &wish), ZR_STATUS_OK);
     assert_true(session.keepalive);
 }
