@@ -75,6 +75,11 @@ waitlist_settle(struct slot_change *change)
     uint64_t window_ms = (uint64_t)change->policy.offer_window_s * MS_PER_S;
     uint32_t head;
 
+    if (slot->reserved_contractor != 0 && slot->claims_count >= change->policy.max_positions) {
+        /* A policy took the position away: the head waits again, at its place. */
+        slot->reserved_contractor = 0;
+        slot->reserved_deadline_ms = 0;
+    }
     if (slot->reserved_contractor != 0 || !has_room_for_head(slot, change->policy.max_positions) ||
         state_waitlist_next(change->state, change->zip, change->category, 0, &head) == 0) {
         return;

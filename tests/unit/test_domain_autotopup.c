@@ -3,6 +3,7 @@
  * when it gives up (R65, I13, I14, E52, E57, E58).
  */
 #include "server/domain/autotopup.h"
+#include "server/domain/localtime.h"
 #include "tests/unit/test_money.h"
 
 enum { THRESHOLD = 4000, AMOUNT = 2500 };
@@ -384,6 +385,34 @@ test_an_attempt_over_the_end_of_the_month(void **state)
     assert_int_equal(money_events(world, contractor, ZR_EVENT_TOPUP_LIMIT), 1);
 }
 
+/* I13: who moves west in the night of the change is in the month before again; that month had its
+ * money, and the new one does not begin twice. */
+static void
+test_a_move_west_begins_no_month_again(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 0);
+    struct zr_autotopup_put_request request = settings(contractor, 1);
+    const uint64_t december_ms = UINT64_C(1701410400000); /* In Texas. */
+    struct contractor_row row;
+
+    request.monthly_max_cents = AMOUNT;
+    assert_int_equal(put(world, request), ZR_STATUS_OK);
+    assert_int_equal(result(world, attempt_id(contractor, 1), true, "p1"), ZR_STATUS_OK);
+    dw_advance(world, december_ms - world->now_ms);
+    assert_int_equal(result(world, attempt_id(contractor, 2), true, "p2"), ZR_STATUS_OK);
+    (void)money_charge(world, contractor);
+    assert_int_equal(requested(world, contractor), 2); /* December's is spent. */
+    assert_true(state_contractor_get(&world->state, contractor, &row));
+    row.zone = localtime_zone_find("US/Pacific");
+    state_contractor_put(&world->state, contractor, &row);
+    for (int hours = 0; hours < 4; hours++) {
+        assert_int_equal(put(world, request), ZR_STATUS_OK);
+        assert_int_equal(requested(world, contractor), 2);
+        dw_advance(world, DW_DAY_MS / 24);
+    }
+}
+
 /* I13: under random verdicts there is one outstanding attempt, and no month above its maximum. */
 static void
 test_i13_one_attempt_and_no_month_above_its_maximum(void **state)
@@ -504,6 +533,7 @@ main(void)
         DW_TEST(test_a_pending_attempt_defers_the_forfeit_once),
         DW_TEST(test_e58_the_monthly_maximum),
         DW_TEST(test_an_attempt_over_the_end_of_the_month),
+        DW_TEST(test_a_move_west_begins_no_month_again),
         DW_TEST(test_i13_one_attempt_and_no_month_above_its_maximum),
         DW_TEST(test_i13_new_wishes_wait_for_the_outstanding_attempt),
         DW_TEST(test_put_refusals),

@@ -304,10 +304,11 @@ test_a_policy_adds_positions(void **state)
     put.policy[0].max_positions = 3;
     assert_int_equal(dw_run(world, dw_admin, ZR_OP_POLICY_PUT, &put), ZR_STATUS_OK);
     assert_int_equal(dw_slot(world).reserved_contractor, queue.waiting[1]);
-    /* I4: lowered again, not even the head gets in. */
+    /* I4: lowered again, not even the head gets in; its reservation went with the position. */
     put.expected_version = world->reply.policy_put_reply.version;
     put.policy[0].max_positions = 2;
     assert_int_equal(dw_run(world, dw_admin, ZR_OP_POLICY_PUT, &put), ZR_STATUS_OK);
+    assert_int_equal(dw_slot(world).reserved_contractor, 0);
     assert_int_equal(claim_status(world, queue.waiting[1], true), ZR_STATUS_SLOT_FULL);
     assert_int_equal(dw_slot(world).claims_count, 2);
 }
