@@ -195,8 +195,8 @@ route_next_handle(struct service *service, const struct request *request, struct
     if (status == ZR_STATUS_OK && next_is_repeat(&ticket, next->index, call)) {
         return dispatch_repeat(request, call, reply);
     }
-    if (status == ZR_STATUS_OK && clock_now_ms(service->options.clock) >= ticket.expires_ms) {
-        status = ZR_STATUS_TICKET_EXPIRED;
+    if (clock_now_ms(service->options.clock) >= ticket.expires_ms) {
+        status = ZR_STATUS_TICKET_EXPIRED; /* The ticket is judged before the call's state. */
     }
     if (status == ZR_STATUS_OK && next->outcome == ZR_OUTCOME_CALLER_CANCELLED) {
         calls_set_lease(service->calls, call, 0, 0, 0);

@@ -34,7 +34,6 @@ desk_take(uint32_t contractor)
 {
     static uint32_t taken;
 
-    taken = taken > desk.count ? 0 : taken;
     for (;;) {
         while (taken < desk.count) {
             const struct zr_event *event = &desk.events[taken++];
