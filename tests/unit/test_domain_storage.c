@@ -201,10 +201,6 @@ market_offers(struct domain_world *world)
     request = scene_add("suspended while offered", dw_admin, ZR_OP_CONTRACTOR_STATUS);
     request->contractor_status_request.contractor = contractors[1];
     request->contractor_status_request.contractor_status = ZR_CONTRACTOR_SUSPENDED;
-    request = scene_add("join", dw_portal, ZR_OP_WAITLIST_JOIN);
-    request->waitlist_request.contractor = contractors[0];
-    request->waitlist_request.zip = FIRST_ZIP + 1;
-    request->waitlist_request.category = DW_CATEGORY;
 }
 
 /* Calls: one that talks, one that was charged, one that is disputed. */
@@ -242,6 +238,27 @@ market_calls(struct domain_world *world)
         ticket_encode(request->connect_request.ticket, &next, &world->keys, world->mac);
 }
 
+/* A full slot that one waits for and another would. */
+static void
+market_waitlist(struct domain_world *world, uint32_t zip, uint64_t last_claim)
+{
+    const uint32_t waiting = dw_contractor(world, 0);
+    union zr_any_message *request = scene_add("leave", dw_portal, ZR_OP_WAITLIST_LEAVE);
+
+    request->waitlist_request =
+        (struct zr_waitlist_request){.contractor = waiting, .zip = zip, .category = DW_CATEGORY};
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_WAITLIST_JOIN, request), ZR_STATUS_OK);
+    request = scene_add("account closed while waiting", dw_admin, ZR_OP_CONTRACTOR_STATUS);
+    request->contractor_status_request.contractor = waiting;
+    request->contractor_status_request.contractor_status = ZR_CONTRACTOR_CLOSING;
+    request = scene_add("join", dw_portal, ZR_OP_WAITLIST_JOIN);
+    request->waitlist_request = (struct zr_waitlist_request){
+        .contractor = dw_contractor(world, 0), .zip = zip, .category = DW_CATEGORY};
+    request = scene_add("room for who waits", dw_portal, ZR_OP_RELEASE);
+    request->release_request.claim_id = last_claim;
+    request->release_request.when = ZR_RELEASE_NOW;
+}
+
 /* What a contractor says of itself, and what the switch saw of it. */
 static void
 market_profiles(struct domain_world *world)
@@ -251,6 +268,7 @@ market_profiles(struct domain_world *world)
     union zr_any_message *request;
 
     market_slot(world, FIRST_ZIP + 2, contractors, claims);
+    market_waitlist(world, FIRST_ZIP + 2, claims[2]);
     request = scene_add("caps", dw_portal, ZR_OP_CAPS_PUT);
     request->caps_put_request.contractor = contractors[0];
     request->caps_put_request.caps[0] =
@@ -319,6 +337,7 @@ market_money(struct domain_world *world)
     request = scene_add("policy", dw_admin, ZR_OP_POLICY_PUT);
     request->policy_put_request.scope = ZR_SCOPE_NETWORK;
     request->policy_put_request.policy_count = 1;
+    request->policy_put_request.expected_version = 1;
     request->policy_put_request.policy[0] = dw_policy_default();
     request->policy_put_request.policy[0].multiplier_3_bp++;
 }
@@ -327,11 +346,15 @@ static int
 market_setup(void **state)
 {
     struct domain_world *world;
+    struct zr_policy policy;
 
     if (dw_group_setup(state) != 0 || dw_setup(state) != 0) {
         return -1;
     }
     world = *state;
+    policy = dw_policy_default();
+    policy.max_positions = 3;
+    dw_policy(world, &policy);
     market_endings(world);
     market_offers(world);
     market_calls(world);
@@ -441,8 +464,10 @@ assert_each_fault_is_known(struct domain_world *world, const struct scene *scene
             fail_msg("%s: fault %d at access %d is not known", scene->name, kind, nth);
         }
     }
-    assert_true(nth > 1 && nth < ACCESSES_MAX);
-    print_message("%s %d: %d accesses, %d stops\n", scene->name, kind, nth - 1, stops);
+    assert_true(nth < ACCESSES_MAX);
+    if (stops > 0) {
+        print_message("%s: %d of %d faults stopped at a CHECK\n", scene->name, stops, nth - 1);
+    }
 }
 
 static void
@@ -468,10 +493,15 @@ test_what_failed_can_be_done_again(void **state)
     struct domain_world *world = *state;
 
     for (int i = 0; i < scenes_count; i++) {
-        assert_true(try(world, &scenes[i], FAULT_NONE, 0));
-        assert_int_equal(state_failure(&world->state), STATUS_OK);
-        assert_true(world->state.changed);
+        const bool finished = try(world, &scenes[i], FAULT_NONE, 0);
+        const bool changed = world->state.changed || scenes[i].ms > 0;
+        const enum status failure = state_failure(&world->state);
+
         undo(world);
+        if (!finished || !changed || failure != STATUS_OK) {
+            fail_msg("%s: finished %d, changed %d, failure %d", scenes[i].name, finished, changed,
+                     failure);
+        }
     }
 }
 
