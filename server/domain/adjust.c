@@ -5,6 +5,7 @@
 
 #include "protocol/check.h"
 #include "server/domain/ledger.h"
+#include "server/domain/payout.h"
 #include "server/domain/topup.h"
 
 #include <string.h>
@@ -105,6 +106,7 @@ adjust_post(struct state *state, const struct command *command, struct adjust_ro
     }
     state_wallet_get(state, row->contractor, &wallet);
     row->transfer_id = ledger_post(state, command, &wallet, &entry);
+    payout_balance_if_closed(state, command, row->contractor, &wallet);
     funds_wallet_put(state, command, row->contractor, &wallet);
 }
 

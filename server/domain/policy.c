@@ -6,6 +6,7 @@
 #include "protocol/check.h"
 #include "server/domain/funds.h"
 #include "server/domain/slot_change.h"
+#include "server/domain/ticket.h"
 
 #include <string.h>
 
@@ -71,6 +72,10 @@ policy_wrong_field(const struct zr_policy *policy)
     if (policy->cascade_budget_s < policy->max_attempts * attempt_s ||
         policy->cascade_budget_s > 900) {
         return "cascade_budget_s";
+    }
+    /* Shorter, and a call is swept before it was talked; longer, and its END is TOO_LATE anyway. */
+    if (policy->max_call_s < 60 || policy->max_call_s > TICKET_SETTLE_DAYS * DAYS_S) {
+        return "max_call_s";
     }
     if (policy->multiplier_2_bp > 10000) {
         return "multiplier_2_bp";

@@ -71,7 +71,11 @@ uint64_t world_advance(struct world *world, uint64_t advance_ms);
 
 /* ---- catalogue --------------------------------------------------------------------------- */
 
-/* Import the ZIP table of every world, plus `zip` when it is not 0. */
+/* The ZIP table of every world, ascending (world_zips.c). */
+enum { WORLD_ZIPS = 13 };
+extern const struct zr_zip_row world_zips[WORLD_ZIPS];
+
+/* Import it, plus `zip` when it is not 0. */
 void world_import_zips(struct world *world, uint32_t zip);
 
 /* A new category, offered everywhere. */

@@ -173,6 +173,28 @@ test_corrections(void **state)
     money_recompute(world);
 }
 
+/* M4 CLOSING, M5: an account that was paid out keeps nothing, whoever moves money into it. */
+static void
+test_a_closed_account_keeps_nothing(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 2500);
+
+    dw_set_status(world, contractor, ZR_CONTRACTOR_CLOSING);
+    dw_advance(world, 30 * DW_DAY_MS);
+    adjust(world, (struct zr_adjust_request){.amount_cents = 900,
+                                             .contractor = contractor,
+                                             .debit = ZR_ACCOUNT_REFUNDS,
+                                             .credit = ZR_ACCOUNT_MAIN});
+    assert_int_equal(dw_wallet(world, contractor).main_cents, 0);
+    adjust(world, (struct zr_adjust_request){.amount_cents = 700,
+                                             .contractor = contractor,
+                                             .debit = ZR_ACCOUNT_PROMO,
+                                             .credit = ZR_ACCOUNT_CREDIT});
+    assert_int_equal(dw_wallet(world, contractor).credit_cents, 0);
+    money_recompute(world);
+}
+
 int
 main(void)
 {
@@ -181,6 +203,7 @@ main(void)
         DW_TEST(test_the_approval_repeats_every_field),
         DW_TEST(test_adjust_refusals),
         DW_TEST(test_corrections),
+        DW_TEST(test_a_closed_account_keeps_nothing),
     };
 
     return cmocka_run_group_tests(tests, dw_group_setup, dw_group_teardown);

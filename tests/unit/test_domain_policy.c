@@ -72,6 +72,11 @@ test_each_field_has_its_bounds(void **state)
         ROW(max_positions, 1, NULL),
         ROW(max_positions, 32, NULL),
         ROW(max_positions, 33, "max_positions"),
+        ROW(max_call_s, 0, "max_call_s"), /* M4: nobody's call is over before it began. */
+        ROW(max_call_s, 59, "max_call_s"),
+        ROW(max_call_s, 60, NULL),
+        ROW(max_call_s, 604800, NULL), /* As long as an END may come at all. */
+        ROW(max_call_s, 604801, "max_call_s"),
         ROW(qualify_ms, 0, NULL), /* Charges at CONNECT. */
         ROW(dup_days, 0, NULL),
     };
@@ -223,7 +228,7 @@ test_a_policy_comes_back_as_it_was_put(void **state)
                                  .funds_grace_s = 3,
                                  .pause_grace_s = 4,
                                  .offer_window_s = 13,
-                                 .max_call_s = 5,
+                                 .max_call_s = 65,
                                  .overdraft_cents = 6,
                                  .ring_timeout_s = 11,
                                  .cascade_budget_s = 40,
@@ -242,7 +247,7 @@ test_a_policy_comes_back_as_it_was_put(void **state)
     assert_int_equal(back->funds_grace_s, 3);
     assert_int_equal(back->pause_grace_s, 4);
     assert_int_equal(back->offer_window_s, 13);
-    assert_int_equal(back->max_call_s, 5);
+    assert_int_equal(back->max_call_s, 65);
     assert_int_equal(back->overdraft_cents, 6);
     assert_int_equal(back->ring_timeout_s, 11);
     assert_int_equal(back->cascade_budget_s, 40);
