@@ -5,32 +5,45 @@
 
 #include <stddef.h>
 
+struct outcome {
+    uint16_t code;
+    const char *name;
+    const char *text;
+};
+
+static const struct outcome outcomes[] = {
+#define OUTCOME(name, code, text) {(code), #name, (text)},
+#include "protocol/outcomes.def"
+#undef OUTCOME
+};
+
+/* For people to read: their number does not ask for more than a walk. */
+static const struct outcome *
+outcome_find(uint16_t status)
+{
+    for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
+        if (outcomes[i].code == status) {
+            return &outcomes[i];
+        }
+    }
+    return NULL;
+}
+
 const char *
 zr_status_code_name(uint16_t status)
 {
-    switch (status) {
-#define OUTCOME(name, code, text) \
-    case (code):                  \
-        return #name;
-#include "protocol/outcomes.def"
-#undef OUTCOME
-    default:
-        return NULL;
-    }
+    const struct outcome *outcome = outcome_find(status);
+
+    return outcome == NULL ? NULL : outcome->name;
 }
 
 const char *
 zr_status_code_text(uint16_t status)
 {
-    switch (status) {
-#define OUTCOME(name, code, text) \
-    case (code):                  \
-        return (text);
-#include "protocol/outcomes.def"
-#undef OUTCOME
-    default:
-        return "a status that this build does not know: act on its class";
-    }
+    const struct outcome *outcome = outcome_find(status);
+
+    return outcome == NULL ? "a status that this build does not know: act on its class"
+                           : outcome->text;
 }
 
 const char *

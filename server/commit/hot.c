@@ -37,7 +37,7 @@ struct hot_entry {
     alignas(HOT_LINE_BYTES) struct eligibility_digest digest;
     uint64_t last_ring_ms;
 };
-_Static_assert(sizeof(struct hot_entry) == 2 * HOT_LINE_BYTES, "two cache lines");
+_Static_assert(sizeof(struct hot_entry) == (size_t)2 * HOT_LINE_BYTES, "two cache lines");
 
 struct hot {
     struct hot_entry *entries;

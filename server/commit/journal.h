@@ -33,7 +33,7 @@ enum { JOURNAL_KEEPALIVE = 1, JOURNAL_ROW_BYTES_MAX = 36000 };
 /* The largest request, and every image that a command may leave behind it. */
 _Static_assert(JOURNAL_ROW_BYTES_MAX >=
                    sizeof(struct journal_head) + ZR_FRAME_BYTES_LIMIT +
-                       STATE_IMAGES_MAX * (3 + TAIL_KEY_BYTES_MAX + TAIL_ROW_BYTES_MAX),
+                       (size_t)STATE_IMAGES_MAX * (3 + TAIL_KEY_BYTES_MAX + TAIL_ROW_BYTES_MAX),
                "a row holds any command");
 
 /* One row, taken apart; borrows the map's bytes. */

@@ -192,7 +192,10 @@ result_refuse(struct state *state, struct zr_claim_result *result, uint32_t cont
     }
     state_slot_get(state, result->zip, result->category, &slot);
     index = slot_find_contractor(&slot, contractor);
-    CHECK(index != SLOT_NO_CLAIM);
+    if (index == SLOT_NO_CLAIM) {
+        CHECK(state_failed(state));
+        return;
+    }
     result_fill(state, result, &slot, index);
 }
 

@@ -201,9 +201,7 @@ restart_claim(struct state *state, const struct command *command, uint64_t claim
         };
 
         if (clock_restart(command, claim_deadline(claim, own[i]), &clock)) {
-            if (own[i] == CONDITION_DRY) {
-                claim->dry_deferred = 0;
-            }
+            claim->dry_deferred = own[i] == CONDITION_DRY ? 0 : claim->dry_deferred;
             state_claim_put(state, claim_id, claim);
             condition_arm_claim(state, command, claim_id, &clock);
         }
@@ -220,7 +218,7 @@ condition_restart(struct state *state, const struct command *command, uint64_t c
         !state_contractor_get(state, claim.contractor, &contractor)) {
         return;
     }
-    CHECK(claim.title == ZR_TITLE_PRIMARY);
+    CHECK(claim.title == ZR_TITLE_PRIMARY || state_failed(state));
     restart_claim(state, command, claim_id, &claim);
     for (unsigned bit = CONDITION_PAUSED; bit <= CONDITION_LAPSING; bit <<= 1) {
         struct condition_clock clock = {.condition = (enum condition)bit,
@@ -266,14 +264,12 @@ condition_licence_judge(struct state *state, const struct command *command, uint
 static bool
 caps_are_shut(const struct caps_row *caps)
 {
-    for (int window = 0; window < CAP_WINDOWS; window++) {
-        for (int measure = 0; measure < CAP_MEASURES; measure++) {
-            if (caps->limits[window][measure] == 0) {
-                return true;
-            }
-        }
+    bool shut = false;
+
+    for (int i = 0; i < CAP_WINDOWS * CAP_MEASURES; i++) {
+        shut = shut || caps->limits[i / CAP_MEASURES][i % CAP_MEASURES] == 0;
     }
-    return false;
+    return shut;
 }
 
 void

@@ -268,6 +268,9 @@ leg_take_talk(struct state *state, const struct command *command, struct call_vi
     if (leg->settlement == ZR_SETTLEMENT_OPEN && talk_ms >= leg->qualify_ms) {
         const bool found = state_contractor_get(state, leg->contractor, &contractor);
 
+        if (!found && state_failed(state)) {
+            return false;
+        }
         CHECK(found);
         settlement_apply(state, command, call, leg, &contractor);
         call_move(&call->row, ZR_CALL_QUALIFIED);

@@ -55,13 +55,15 @@ end_settle(struct state *state, const struct command *command, struct call_view 
     const bool credit =
         leg->settlement == ZR_SETTLEMENT_CHARGED && (leg->flags & LEG_VOICEMAIL) != 0;
     struct contractor_row contractor;
-    bool found;
 
     if (leg->settlement != ZR_SETTLEMENT_OPEN && !credit) {
         return;
     }
-    found = state_contractor_get(state, leg->contractor, &contractor);
-    CHECK(found);
+    if (!state_contractor_get(state, leg->contractor, &contractor)) {
+        CHECK(state_failed(state));
+        leg->hold_cents = 0; /* So that nothing contradicts: this batch is thrown away. */
+        return;
+    }
     if (credit) {
         settlement_credit(state, command, call, leg, leg->amount_cents);
         settlement_tell(state, command, call, leg, contractor.tenant);

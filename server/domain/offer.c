@@ -258,8 +258,10 @@ offer_reply_apply(struct state *state, const struct command *command,
     if (offer.state == ZR_OFFER_PENDING && command->time_ms < offer.deadline_ms) {
         slot_change_begin(&change, state, command,
                           &(struct zr_slot_key){offer.zip, offer.category});
-        CHECK(change.slot.offer_id == request->offer_id);
-        status = offer_answer(&change, request->accept);
+        CHECK(change.slot.offer_id == request->offer_id || state_failed(state));
+        if (change.slot.offer_id == request->offer_id) {
+            status = offer_answer(&change, request->accept);
+        }
         if (status == ZR_STATUS_OK) {
             slot_change_commit(&change);
         }
@@ -295,7 +297,10 @@ offer_timer(struct state *state, const struct command *command, const struct tim
         return false;
     }
     slot_change_begin(&change, state, command, &(struct zr_slot_key){offer.zip, offer.category});
-    CHECK(change.slot.offer_id == timer->number);
+    if (change.slot.offer_id != timer->number) {
+        CHECK(state_failed(state));
+        return false;
+    }
     offer_close(&change, ZR_OFFER_EXPIRED, ZR_EVENT_OFFER_EXPIRED);
     offer_continue(&change);
     slot_change_commit(&change);

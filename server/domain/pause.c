@@ -54,7 +54,10 @@ claim_set_paused(struct state *state, const struct command *command, uint64_t cl
     state_claim_put(state, claim_id, claim);
     slot_change_begin(&change, state, command, &(struct zr_slot_key){claim->zip, claim->category});
     index = slot_find_claim(&change.slot, claim_id);
-    CHECK(index != SLOT_NO_CLAIM);
+    if (index == SLOT_NO_CLAIM) {
+        CHECK(state_failed(state));
+        return;
+    }
     change.slot.claims[index].paused = paused;
     slot_change_tell(&change,
                      (struct event_row){.type = paused ? ZR_EVENT_PAUSED : ZR_EVENT_RESUMED,

@@ -160,10 +160,9 @@ people_contractor_put_apply(struct state *state, const struct command *command,
     if (wrong != NULL) {
         return command_invalid(effects, &zr_contractor_put_request_shape, wrong);
     }
-    if (exists) {
-        const bool found = state_contractor_get(state, contractor, &row);
-
-        CHECK(found);
+    if (exists && !state_contractor_get(state, contractor, &row)) {
+        CHECK(state_failed(state));
+        return ZR_STATUS_NOT_FOUND;
     }
     /* Another tenant's id, or a CONTRACTOR that is not itself: nothing leaks. */
     if (exists ? !command_owns(command, contractor, &row) : command->role != ZR_ROLE_PORTAL) {

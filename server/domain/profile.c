@@ -26,16 +26,17 @@ contractor_find_own(struct state *state, const struct command *command, uint32_t
 static bool
 caps_are_valid(const struct zr_caps_put_request *request)
 {
+    uint32_t seen = 0;
+
+    _Static_assert(CAP_WINDOWS * CAP_MEASURES < 32, "one bit each");
     for (uint16_t i = 0; i < request->caps_count; i++) {
-        if (request->caps[i].limit > INT64_MAX || request->caps[i].used != 0) {
+        const struct zr_cap *cap = &request->caps[i];
+        const uint32_t bit = 1u << ((cap->window - 1) * CAP_MEASURES + cap->measure - 1);
+
+        if (cap->limit > INT64_MAX || cap->used != 0 || (seen & bit) != 0) {
             return false;
         }
-        for (uint16_t j = 0; j < i; j++) {
-            if (request->caps[i].window == request->caps[j].window &&
-                request->caps[i].measure == request->caps[j].measure) {
-                return false;
-            }
-        }
+        seen |= bit;
     }
     return true;
 }

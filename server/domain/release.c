@@ -38,7 +38,10 @@ slot_leave(struct slot_change *change, uint64_t claim_id, const struct claim_row
     const bool was_primary = slot_find_primary(slot) == index;
     int heir;
 
-    CHECK(index != SLOT_NO_CLAIM);
+    if (index == SLOT_NO_CLAIM) {
+        CHECK(state_failed(change->state));
+        return 0;
+    }
     CHECK(slot->claims[index].contractor == claim->contractor); /* I5 */
     end_tell(change, claim_id, claim);
     offer_withdraw(change, claim_id);
@@ -115,7 +118,10 @@ release_later(struct state *state, const struct command *command, uint64_t claim
     claim_lapse(state, command, claim_id, claim);
     slot_change_begin(&change, state, command, &(struct zr_slot_key){claim->zip, claim->category});
     index = slot_find_claim(&change.slot, claim_id);
-    CHECK(index != SLOT_NO_CLAIM);
+    if (index == SLOT_NO_CLAIM) {
+        CHECK(state_failed(state));
+        return;
+    }
     change.slot.claims[index].lapsing = 1;
     offer_withdraw(&change, claim_id);
     offer_continue(&change);

@@ -170,8 +170,11 @@ settlement_write(struct state *state, const struct command *command, const struc
 }
 
 static void
-hold_release(struct wallet_row *wallet, const struct call_leg_row *leg)
+hold_release(const struct state *state, struct wallet_row *wallet, const struct call_leg_row *leg)
 {
+    if (wallet->held_cents < leg->hold_cents && state_failed(state)) {
+        return; /* The wallet was not to be read: this batch is thrown away. */
+    }
     CHECK(wallet->held_cents >= leg->hold_cents);
     wallet->held_cents -= leg->hold_cents;
 }
@@ -198,7 +201,7 @@ settlement_apply(struct state *state, const struct command *command, struct call
     leg->settled_seq = command->seq;
 
     state_wallet_get(state, leg->contractor, &wallet);
-    hold_release(&wallet, leg);
+    hold_release(state, &wallet, leg);
     if (leg->settlement == ZR_SETTLEMENT_CHARGED) {
         CHECK(!call->row.charged);
         call->row.charged = 1;
@@ -225,7 +228,7 @@ settlement_void(struct state *state, const struct command *command, struct call_
     leg->settlement = ZR_SETTLEMENT_STALE_VOID;
     leg->settled_seq = command->seq;
     state_wallet_get(state, leg->contractor, &wallet);
-    hold_release(&wallet, leg);
+    hold_release(state, &wallet, leg);
     settlement_write(state, command, call, leg, contractor);
     settlement_tell_reconcile(state, command, call, leg);
     funds_wallet_put(state, command, leg->contractor, &wallet);

@@ -4,7 +4,7 @@
  * `domain` declares what it needs; `store` implements it. A rule gets a row, decides, puts the
  * changed row. There is no error to handle here: a storage failure sticks inside the state, the
  * whole batch is thrown away and answered as not executed, so that no rule ever sees half a
- * world (state_failed(), asked once per batch by the committer).
+ * world (which the committer asks once per batch).
  *
  * Everything is deterministic: no clock, no randomness, no order of hashing. Time and position
  * come in with the command, so that replaying the journal gives the same rows.
@@ -16,6 +16,12 @@
 #include "server/domain/rows.h"
 
 struct state;
+
+/*
+ * True once the storage failed in this batch: then rows may look as if they were not there. Most
+ * rules need not ask; one whose CHECK joins two rows must not take that for a bug, and returns.
+ */
+bool state_failed(const struct state *state);
 
 /* ---- the way to them ------------------------------------------------------------------------- */
 

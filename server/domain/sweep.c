@@ -15,7 +15,6 @@ call_timer(struct state *state, const struct command *command, const struct time
     struct contractor_row contractor;
     struct call_leg_row *leg;
     struct call_view call;
-    bool found;
 
     if (!call_open(state, &timer->call_ref, &call)) {
         return false;
@@ -30,8 +29,10 @@ call_timer(struct state *state, const struct command *command, const struct time
     leg->flags |= LEG_SWEPT;
     call_move(&call.row, ZR_CALL_ENDED);
     if (leg->settlement == ZR_SETTLEMENT_OPEN) {
-        found = state_contractor_get(state, leg->contractor, &contractor);
-        CHECK(found);
+        if (!state_contractor_get(state, leg->contractor, &contractor)) {
+            CHECK(state_failed(state));
+            return true;
+        }
         settlement_void(state, command, &call, leg, &contractor);
     }
     call_put(state, &call);

@@ -50,7 +50,10 @@ waitlist_drop(struct slot_change *change, uint32_t contractor)
     if (place_find(change->state, &key, contractor, &place) == 0) {
         return false;
     }
-    CHECK(change->slot.waiting > 0);
+    if (change->slot.waiting == 0) {
+        CHECK(state_failed(change->state));
+        return false;
+    }
     state_waitlist_del(change->state, key.zip, key.category, place);
     state_waiting_del(change->state, contractor, place);
     change->slot.waiting--;

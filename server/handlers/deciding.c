@@ -150,12 +150,12 @@ lease_first(struct service *service, struct deciding *deciding, struct remembere
         const enum hot_lease lease =
             hot_lease_take(service->options.hot, first->contractor, &again, &reasons);
 
+        if (lease == HOT_LEASE_COUNTED) {
+            ring_first(service, deciding, first);
+        }
         if (lease != HOT_LEASE_REFUSED) {
             calls_set_lease(service->calls, call, first->contractor, first->rate_cents,
                             deciding->now_ms + lease_ms);
-            if (lease == HOT_LEASE_COUNTED) {
-                ring_first(service, deciding, first);
-            }
             return;
         }
         judge(service, deciding);

@@ -185,7 +185,9 @@ page_count(struct service *service, uint32_t from, uint32_t zips,
            struct zip_count counts[MAP_PAGE_ZIPS])
 {
     memset(counts, 0, MAP_PAGE_ZIPS * sizeof *counts);
-    for (uint16_t category = 1; category < CATEGORIES_MAX; category++) {
+    for (unsigned number = 1; number < CATEGORIES_MAX; number++) {
+        const uint16_t category = (uint16_t)number;
+
         if (!service->cache->category_exists[category]) {
             continue;
         }
@@ -243,8 +245,8 @@ map_change_of(struct service *service, struct zr_map_change *change, uint64_t ev
     if (event->zip == 0) {
         return; /* Many ZIPs: their colours are in a snapshot. */
     }
-    for (uint16_t category = 1; category < CATEGORIES_MAX; category++) {
-        (void)slot_count(service, event->zip, category, &count);
+    for (unsigned category = 1; category < CATEGORIES_MAX; category++) {
+        (void)slot_count(service, event->zip, (uint16_t)category, &count);
     }
     change->colour_primary = colour_through(&count, ZR_MAP_LENS_PRIMARY);
     change->colour_any = colour_through(&count, ZR_MAP_LENS_ANY);

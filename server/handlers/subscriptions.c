@@ -337,9 +337,6 @@ subscription_push_frame(struct service *service, struct subscription *subscripti
         struct event_row event;
 
         if (!state_event_get(&service->snapshot, subscription->cursor + 1, &event)) {
-            if (filled == 0) {
-                gap_push(service, subscription, newest);
-            }
             break;
         }
         subscription->cursor++;
@@ -352,6 +349,8 @@ subscription_push_frame(struct service *service, struct subscription *subscripti
     if (filled > 0) {
         frame_push(service, subscription);
         service->subscriptions->events_sent += filled;
+    } else if (rows == 0) {
+        gap_push(service, subscription, newest); /* There was one to read, and it is gone. */
     }
     return rows;
 }

@@ -26,6 +26,12 @@ state_failure(const struct state *state)
     return state->full ? STATUS_FULL : state->view->failure;
 }
 
+bool
+state_failed(const struct state *state)
+{
+    return state_failure(state) != STATUS_OK;
+}
+
 void
 state_forget(struct state *state, const uint64_t counters[STORE_COUNTERS_MAX])
 {

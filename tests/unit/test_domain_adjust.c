@@ -88,7 +88,7 @@ test_the_approval_repeats_every_field(void **state)
         wrong.debit = i == 2 ? (uint8_t)ZR_ACCOUNT_REFUNDS : wrong.debit;
         wrong.credit = i == 3 ? (uint8_t)ZR_ACCOUNT_MAIN : wrong.credit;
         wrong.link.bytes[0] = i == 4;
-        wrong.reason[0] = i == 5 ? 'W' : wrong.reason[0];
+        wrong.reason[0] = (char)(i == 5 ? 'W' : wrong.reason[0]);
         assert_int_equal(dw_run(world, second, ZR_OP_ADJUST, &wrong), ZR_STATUS_INVALID_FIELD);
     }
     assert_int_equal(dw_wallet(world, contractor).credit_cents, 0);

@@ -69,7 +69,7 @@ test_schedule_by_default_is_the_office_zip_s(void **state)
 static void
 unknown_zone(struct zr_schedule_put_request *request)
 {
-    (void)strcpy(request->timezone, "America/Nowhere");
+    memcpy(request->timezone, "America/Nowhere", sizeof "America/Nowhere");
 }
 
 static void

@@ -292,7 +292,7 @@ static void
 test_an_end_after_7_days_is_too_late(void **state)
 {
     struct scene scene = scene_void(*state, 5000);
-    struct event_row event;
+    struct event_row event = {0};
 
     scene.world->now_ms = scene.ticket.issued_ms + 7 * DW_DAY_MS + 1;
     for (int i = 0; i < 2; i++) {
