@@ -10,6 +10,9 @@
 
 #include "server/domain/command.h"
 
+/* Durable cursors of one principal: names of EVENTS_ACK. They are never deleted. */
+enum { EVENT_CURSORS_MAX = 16 };
+
 /*
  * Write one event. The caller sets type, contractor and what the type says; time, commit_seq
  * and, where 0, the audience (CONTRACTOR) and the tenant (the contractor's) are filled in here.

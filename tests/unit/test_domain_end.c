@@ -377,6 +377,35 @@ test_an_index_means_the_newest_leg(void **state)
     assert_int_equal(dw_wallet(scene.world, second).held_cents, 0);
 }
 
+/* M6, E71: what an older ticket spooled makes its leg, but the newer ones stay seen. */
+static void
+test_a_spooled_end_does_not_revive_older_tickets(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractors[] = {dw_contractor(world, 5000), dw_contractor(world, 5000),
+                                    dw_contractor(world, 5000)};
+    const struct ticket older = dw_ticket(world, &contractors[0], 1);
+    struct ticket newer = dw_ticket(world, &contractors[1], 1);
+    struct ticket old_too = dw_ticket(world, &contractors[2], 1);
+
+    newer.call_id = older.call_id;
+    newer.call_ref = older.call_ref;
+    newer.revision = 1;
+    old_too.call_id = older.call_id;
+    old_too.call_ref = older.call_ref;
+    assert_int_equal(dw_connect(world, &newer, 0), ZR_STATUS_OK);
+    assert_int_equal(
+        dw_end(world, &newer, NULL, (struct zr_end_request){.talk_ms = 5000, .caller_stays = true}),
+        ZR_STATUS_OK);
+    assert_int_equal(dw_end(world, &older, &older,
+                            (struct zr_end_request){.talk_ms = 5000, .caller_stays = true}),
+                     ZR_STATUS_OK);
+    assert_int_equal(dw_call(world, &older).legs_count, 2);
+    assert_int_equal(dw_call(world, &older).revision, 1);
+    assert_int_equal(dw_connect(world, &old_too, 0), ZR_STATUS_TICKET_SUPERSEDED);
+    assert_int_equal(dw_wallet(world, contractors[2]).held_cents, 0);
+}
+
 /* ---- the caller gave up (E34) ------------------------------------------------------------------
  */
 
@@ -507,6 +536,7 @@ main(void)
         DW_TEST(test_a_transferred_call_is_charged_once),
         DW_TEST(test_caller_stays),
         DW_TEST(test_an_index_means_the_newest_leg),
+        DW_TEST(test_a_spooled_end_does_not_revive_older_tickets),
         DW_TEST(test_the_caller_hangs_up_while_it_rings),
         DW_TEST(test_the_caller_gives_up_after_a_leg),
         DW_TEST(test_a_late_leg_of_an_ended_call),

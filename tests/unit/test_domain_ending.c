@@ -253,6 +253,40 @@ test_a_contractor_forfeits_many_titles(void **state)
     assert_int_equal(dt_contractor_row(world, second).claims, 0);
 }
 
+/*
+ * A title that is inherited while its heir's own titles are being forfeited, between two steps: the
+ * clock that the promotion restarts is the contractor's, so the steps that are left find it ahead.
+ */
+static void
+test_a_clock_restarted_between_two_steps(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t many = dw_contractor(world, DT_MONEY);
+    const uint32_t other = dw_contractor(world, DT_MONEY);
+    const uint64_t expires_ms = world->now_ms + DW_DAY_MS;
+    uint64_t inherited;
+    uint64_t mark;
+
+    dw_policy_without_offers(world);
+    claim_many(world, many, dw_contractor(world, 0));
+    (void)dt_claim(world, other);
+    inherited = dt_claim(world, many);
+    /* Both end in one instant, that of the many titles first. */
+    dt_set_licence(world, many, expires_ms);
+    dt_set_licence(world, other, expires_ms);
+    mark = dt_mark(world);
+    dw_advance(world, 31 * DW_DAY_MS);
+    assert_int_equal(dt_rank(world, inherited), 1);
+    assert_int_equal(dt_state(world, inherited), ZR_CLAIM_LIVE);
+    assert_true(dt_contractor_row(world, many).licence_deadline_ms == world->now_ms + 30 * DW_DAY_MS);
+    assert_true(dt_count(world, mark, ZR_EVENT_FORFEITED) < MANY_ZIPS);
+    /* Nothing is forgiven: the new clock is one for all of them. */
+    dw_advance(world, 30 * DW_DAY_MS);
+    assert_int_equal(dt_state(world, inherited), ZR_CLAIM_FORFEITED);
+    assert_int_equal(dt_count(world, mark, ZR_EVENT_FORFEITED), MANY_ZIPS + 2);
+    assert_int_equal(dt_contractor_row(world, many).claims, 0);
+}
+
 /* More waitlists than one step leaves. */
 static void
 test_a_closing_account_leaves_many_waitlists(void **state)
@@ -290,6 +324,7 @@ main(void)
         DW_TEST(test_a_period_ends_on_the_contractors_clock),
         DW_TEST(test_a_closing_account_gives_up_its_claims),
         DW_TEST(test_a_contractor_forfeits_many_titles),
+        DW_TEST(test_a_clock_restarted_between_two_steps),
         DW_TEST(test_a_closing_account_leaves_many_waitlists),
     };
 

@@ -1,5 +1,5 @@
 /*
- * test_domain_events.c - who may hear of an event, and how far a reader has got (R68, R69, E39).
+ * test_domain_events.c - who may hear of an event, and how far a reader has got (R69, M5).
  *
  * Visibility is one table: a role, an audience, and whose event it is. Each row of it says the
  * answer in letters, so that a wrong cell is seen by its place.
@@ -108,9 +108,9 @@ test_r65_payments_hears_of_every_topup(void **state)
     }
 }
 
-/* A CONTRACTOR principal without a contractor is nobody: contractor 0 is not its own (E39). */
+/* R69: a CONTRACTOR principal without a contractor is nobody: 0 is no number to share. */
 static void
-test_e39_contractor_0_is_nobody(void **state)
+test_r69_contractor_0_is_nobody(void **state)
 {
     const struct event_row event = {
         .type = ZR_EVENT_SLOT_OPENED, .audience = AUDIENCE_CONTRACTOR, .tenant = MY_TENANT};
@@ -207,7 +207,7 @@ test_an_ack_never_goes_back(void **state)
     assert_int_equal(world->reply.events_ack_reply.commit_seq, world->seq);
 }
 
-/* A cursor is one principal's under one name (R68): others' begin at nothing. */
+/* A cursor is one principal's under one name: others' begin at nothing. */
 static void
 test_cursors_do_not_meet(void **state)
 {
@@ -241,7 +241,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_r69_each_role_hears_what_concerns_it),
         cmocka_unit_test(test_r65_payments_hears_of_every_topup),
-        cmocka_unit_test(test_e39_contractor_0_is_nobody),
+        cmocka_unit_test(test_r69_contractor_0_is_nobody),
         DW_TEST(test_an_event_belongs_to_its_contractors_tenant),
         DW_TEST(test_an_event_without_a_type_is_a_bug),
         DW_TEST(test_an_ack_never_goes_back),

@@ -1,6 +1,6 @@
 /*
  * test_domain_reads.c - what a contractor reads of itself is what the rules work with: use of its
- * caps, rests, hours, the offer that waits (R13, R34, M2, M3).
+ * caps, rests, hours, the offer that waits; and what routing makes of these rows.
  */
 #include "server/domain/eligibility.h"
 #include "server/domain/localtime.h"
@@ -35,7 +35,7 @@ put_caps(struct domain_world *world, uint32_t contractor)
     assert_int_equal(dw_run(world, dw_portal, ZR_OP_CAPS_PUT, &request), ZR_STATUS_OK);
 }
 
-/* R13: what was used in the window that runs, per measure; 0 from its end on (E25). */
+/* R13: what was used in the window that runs, per measure; 0 from its end on. */
 static void
 test_r13_used_is_told_for_each_measure(void **state)
 {
@@ -262,7 +262,7 @@ test_r69_another_tenants_profile_is_not_there(void **state)
 
 /* A list of blocked callers that is full is read back whole. */
 static void
-test_r50_a_full_list_of_callers_is_read_back(void **state)
+test_a_full_list_of_callers_is_read_back(void **state)
 {
     struct domain_world *world = *state;
     struct zr_filters_put_request put = {.contractor = dw_contractor(world, 0),
@@ -275,6 +275,97 @@ test_r50_a_full_list_of_callers_is_read_back(void **state)
     assert_int_equal(dw_run(world, dw_portal, ZR_OP_FILTERS_PUT, &put), ZR_STATUS_OK);
     assert_int_equal(dw_run(world, dw_portal, ZR_OP_FILTERS_GET, &get), ZR_STATUS_OK);
     assert_int_equal(world->reply.filters_get_reply.blocked_count, FILTER_CALLERS_MAX);
+}
+
+/* ---- what routing makes of the rows ---------------------------------------------------------- */
+
+enum { NOW = 1000000 };
+
+static uint32_t
+judge(const struct eligibility_profile *profile, const struct eligibility_call *call)
+{
+    const struct eligibility_load load = {0};
+    struct eligibility_digest digest;
+
+    eligibility_digest_make(&digest, profile, call->now_ms);
+    return eligibility_judge_profile(&digest, profile, &load, call);
+}
+
+/* R69: any place in the list counts, the first as well as the last. */
+static void
+test_r69_each_partner_of_a_list_counts(void **state)
+{
+    static const bool allowed[] = {true, true, false};
+    struct eligibility_profile profile = {.bits = PROFILE_FILTERS};
+    struct eligibility_digest digest;
+    const struct eligibility_load load = {0};
+    struct eligibility_call call = {.now_ms = NOW};
+
+    (void)state;
+    profile.filters.partners_rule = 1;
+    profile.filters.partners_count = 2;
+    for (uint32_t i = 0; i < 3; i++) {
+        profile.filters.partners[0] = 1;
+        profile.filters.partners[1] = 2;
+        call.tenant = i + 1;
+        assert_int_equal(judge(&profile, &call), allowed[i] ? 0 : REASON_PARTNER_NOT_ALLOWED);
+    }
+    /* A rule that was lifted after the digest was made: its list means nothing. */
+    eligibility_digest_make(&digest, &profile, NOW);
+    profile.filters.partners_rule = 0;
+    assert_int_equal(eligibility_judge_profile(&digest, &profile, &load, &call), 0);
+}
+
+/* Each blocked caller is; another one with the same bit of the digest is not. */
+static void
+test_a_shared_bit_blocks_nobody(void **state)
+{
+    struct eligibility_profile profile = {.bits = PROFILE_FILTERS};
+    struct eligibility_call call = {.now_ms = NOW, .caller_hash = 5};
+
+    (void)state;
+    profile.filters.blocked[0] = 5;
+    profile.filters.blocked[1] = 6;
+    assert_int_equal(judge(&profile, &call), REASON_CALLER_BLOCKED);
+    call.caller_hash = 5 + 64;
+    assert_int_equal(judge(&profile, &call), 0);
+}
+
+/* R34: a closed hour is a reason, and the digest holds until it may be over. */
+static void
+test_r34_closed_hours_are_in_the_digest(void **state)
+{
+    struct eligibility_profile profile = {.bits = PROFILE_SCHEDULE};
+    const struct eligibility_call call = {.now_ms = DW_START_MS};
+
+    (void)state;
+    profile.schedule.zone = localtime_zone_find("UTC");
+    assert_true((judge(&profile, &call) & REASON_OUT_OF_HOURS) != 0);
+    memset(profile.schedule.hours, 0xFF, sizeof profile.schedule.hours);
+    assert_int_equal(judge(&profile, &call), 0);
+}
+
+/* R13: of two windows the tighter one rules, whichever comes first; a limit beyond any count is
+ * no limit. */
+static void
+test_r13_the_tighter_window_rules(void **state)
+{
+    const struct eligibility_call call = {.now_ms = NOW, .rate_cents = 100};
+
+    (void)state;
+    for (unsigned tight = 0; tight < 2; tight++) {
+        struct eligibility_profile profile = {.bits = PROFILE_CAPS};
+
+        for (unsigned i = 0; i < CAP_WINDOWS * CAP_MEASURES; i++) {
+            profile.caps.limits[i / CAP_MEASURES][i % CAP_MEASURES] = -1;
+        }
+        profile.caps.limits[0][ZR_CAP_MEASURE_CALLS - 1] = INT64_MAX;
+        profile.caps.limits[0][ZR_CAP_MEASURE_SPEND - 1] = 200;
+        profile.caps.limits[1][ZR_CAP_MEASURE_SPEND - 1] = 200;
+        assert_int_equal(judge(&profile, &call), 0);
+        profile.caps.limits[tight][ZR_CAP_MEASURE_SPEND - 1] = 99;
+        assert_int_equal(judge(&profile, &call), REASON_CAP_REACHED);
+    }
 }
 
 /* ---- titles ---------------------------------------------------------------------------------- */
@@ -370,7 +461,11 @@ main(void)
         DW_TEST(test_r34_a_zone_that_will_change_is_read_as_the_new_one),
         DW_TEST(test_dates_beyond_the_calendar_are_refused),
         DW_TEST(test_r69_another_tenants_profile_is_not_there),
-        DW_TEST(test_r50_a_full_list_of_callers_is_read_back),
+        DW_TEST(test_a_full_list_of_callers_is_read_back),
+        cmocka_unit_test(test_r69_each_partner_of_a_list_counts),
+        cmocka_unit_test(test_a_shared_bit_blocks_nobody),
+        cmocka_unit_test(test_r34_closed_hours_are_in_the_digest),
+        cmocka_unit_test(test_r13_the_tighter_window_rules),
         DW_TEST(test_r64_an_offer_is_read_by_whom_it_is_made_to),
         DW_TEST(test_r16_a_lapsing_claim_is_seen_as_such),
         DW_TEST(test_r64_a_reserved_open_title_is_not_open),

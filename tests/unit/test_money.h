@@ -18,7 +18,7 @@ static inline int
 money_events(struct domain_world *world, uint32_t contractor, uint8_t type)
 {
     const uint64_t last = state_counter_now(&world->state, COUNTER_EVENT);
-    struct event_row event;
+    struct event_row event = {0};
     int count = 0;
 
     for (uint64_t seq = 1; seq <= last; seq++) {
@@ -32,7 +32,7 @@ money_events(struct domain_world *world, uint32_t contractor, uint8_t type)
 static inline struct event_row
 money_event(struct domain_world *world, uint32_t contractor, uint8_t type)
 {
-    struct event_row event;
+    struct event_row event = {0};
     uint64_t seq = state_counter_now(&world->state, COUNTER_EVENT);
 
     while (seq > 0) {

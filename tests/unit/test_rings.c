@@ -89,7 +89,9 @@ test_ring_facts_come_whole_and_in_order_between_two_threads(void **state)
         for (uint16_t i = 0; i < request.rings_count; i++) {
             const struct zr_ring_fact expected = fact_of(1, next++);
 
-            assert_memory_equal(&request.rings[i], &expected, sizeof expected);
+            /* Up to its last field: behind it nobody says what is there. */
+            assert_memory_equal(&request.rings[i], &expected,
+                                offsetof(struct zr_ring_fact, rank) + sizeof expected.rank);
         }
         ring_facts_forget(&queue, request.rings_count);
     }
