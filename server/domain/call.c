@@ -92,7 +92,9 @@ call_leg_begin(struct call_row *row, const struct ticket *ticket,
     row->routed_ms = ticket->issued_ms;
     row->snapshot_seq = ticket->snapshot_seq;
     row->policy_version = ticket->policy_version;
-    row->revision = ticket->revision;
+    if (ticket->revision > row->revision) {
+        row->revision = ticket->revision; /* Newer tickets were seen: that stays true (M6). */
+    }
     row->screened = ticket->screened;
     leg = &row->legs[row->legs_count++];
     *leg = (struct call_leg_row){

@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-enum { MS_PER_S = 1000, TWIN_LOOKS_MAX = 64 };
+enum { MS_PER_S = 1000, TWIN_LOOKS_MAX = 64, WARNING_READS_MAX = 512 };
 
 /* ---- where a deadline stands ------------------------------------------------------------------
  */
@@ -83,6 +83,20 @@ condition_bits(const struct claim_row *claim, const struct contractor_row *contr
         }
     }
     return (uint8_t)bits;
+}
+
+bool
+condition_has_run_out(struct state *state, const struct command *command, uint32_t contractor,
+                      unsigned condition)
+{
+    struct contractor_row row;
+    const uint64_t *deadline_ms;
+
+    if (!state_contractor_get(state, contractor, &row)) {
+        return false; /* The storage failed: this batch is thrown away. */
+    }
+    deadline_ms = contractor_deadline(&row, condition);
+    return deadline_ms != NULL && *deadline_ms <= command->time_ms;
 }
 
 /* ---- clocks -----------------------------------------------------------------------------------
@@ -379,14 +393,21 @@ contractor_fire(struct state *state, const struct command *command, const struct
            condition_work(state, command, &work);
 }
 
+/*
+ * Is there a title among the contractor's next claims behind *claim_id? It moves on to the last one
+ * that was looked at, 0 = that was all: a step of bounded work, like those of condition_work.c.
+ */
 static bool
-has_primary(struct state *state, uint32_t contractor)
+find_primary(struct state *state, uint32_t contractor, uint64_t *claim_id)
 {
     struct claim_row claim;
-    uint64_t claim_id = 0;
 
-    while ((claim_id = state_claim_next_live(state, contractor, claim_id)) != 0) {
-        if (state_claim_get(state, claim_id, &claim) && claim.ended_ms == 0 &&
+    for (int read = 0; read < WARNING_READS_MAX; read++) {
+        *claim_id = state_claim_next_live(state, contractor, *claim_id);
+        if (*claim_id == 0) {
+            return false;
+        }
+        if (state_claim_get(state, *claim_id, &claim) && claim.ended_ms == 0 &&
             claim.title == ZR_TITLE_PRIMARY) {
             return true;
         }
@@ -394,31 +415,53 @@ has_primary(struct state *state, uint32_t contractor)
     return false;
 }
 
+/* A contractor's condition: the first step that finds a title tells; `number` is its cursor. */
+static bool
+warning_fire_contractor(struct state *state, const struct command *command,
+                        const struct timer_row *timer)
+{
+    struct timer_row next = *timer;
+    struct contractor_row row;
+    uint64_t *deadline_ms;
+
+    if (!contractor_find(state, timer, &row, &deadline_ms)) {
+        return false;
+    }
+    if (find_primary(state, timer->contractor, &next.number)) {
+        event_emit(state, command,
+                   &(struct event_row){.type = ZR_EVENT_GRACE_WARNING,
+                                       .contractor = timer->contractor,
+                                       .deadline_ms = timer->deadline_ms,
+                                       .code = timer->code});
+        return true;
+    }
+    if (next.number != 0) {
+        timer_set_work(state, command, &next);
+    }
+    return next.number != 0;
+}
+
 /* GRACE_WARNING: only who has a title to lose is warned, for a contractor's condition once. */
 static bool
 warning_fire(struct state *state, const struct command *command, const struct timer_row *timer)
 {
-    struct event_row event = {.type = ZR_EVENT_GRACE_WARNING,
-                              .contractor = timer->contractor,
-                              .claim_id = timer->number,
-                              .deadline_ms = timer->deadline_ms,
-                              .code = timer->code};
-    struct contractor_row row;
     struct claim_row claim;
     uint64_t *deadline_ms;
 
-    if (timer->number != 0) {
-        if (!claim_find(state, timer, &claim, &deadline_ms) || claim.title != ZR_TITLE_PRIMARY) {
-            return false;
-        }
-        event.contractor = claim.contractor;
-        event.zip = claim.zip;
-        event.category = claim.category;
-    } else if (!contractor_find(state, timer, &row, &deadline_ms) ||
-               !has_primary(state, timer->contractor)) {
+    if (timer->contractor != 0) {
+        return warning_fire_contractor(state, command, timer);
+    }
+    if (!claim_find(state, timer, &claim, &deadline_ms) || claim.title != ZR_TITLE_PRIMARY) {
         return false;
     }
-    event_emit(state, command, &event);
+    event_emit(state, command,
+               &(struct event_row){.type = ZR_EVENT_GRACE_WARNING,
+                                   .contractor = claim.contractor,
+                                   .claim_id = timer->number,
+                                   .deadline_ms = timer->deadline_ms,
+                                   .zip = claim.zip,
+                                   .category = claim.category,
+                                   .code = timer->code});
     return true;
 }
 

@@ -60,6 +60,11 @@ void condition_unavailable_judge(struct state *state, const struct command *comm
 uint8_t condition_bits(const struct claim_row *claim, const struct contractor_row *contractor,
                        uint64_t *deadline_ms);
 
+/* Has this condition of the contractor's come to its deadline? Not when it was lifted meanwhile,
+ * nor when a promotion restarted its clock: the row is the truth. */
+bool condition_has_run_out(struct state *state, const struct command *command, uint32_t contractor,
+                           unsigned condition);
+
 /* TIMER_CLAIM, _CONTRACTOR, _WARNING, _LICENCE, _SCHEDULE and the work below. True: it acted. */
 bool condition_timer(struct state *state, const struct command *command,
                      const struct timer_row *timer);

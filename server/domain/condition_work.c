@@ -77,7 +77,9 @@ work_claim(struct state *state, const struct command *command, const struct time
         claim_end(state, command, claim_id, ZR_CLAIM_RELEASED);
         return true;
     }
-    if (claim.title != ZR_TITLE_PRIMARY) {
+    /* Asked anew: since the step before, a promotion may have restarted the clock (M2). */
+    if (claim.title != ZR_TITLE_PRIMARY ||
+        !condition_has_run_out(state, command, work->contractor, work->code)) {
         return false;
     }
     condition_forfeit(state, command, claim_id, work->code);

@@ -89,6 +89,7 @@ event_ack_apply(struct state *state, const struct command *command,
                 struct effects *effects)
 {
     uint64_t stored = 0;
+    bool known;
 
     if (request->name[0] == '\0') {
         return command_invalid(effects, &zr_events_ack_request_shape, "name");
@@ -96,8 +97,12 @@ event_ack_apply(struct state *state, const struct command *command,
     if (request->cursor > state_counter_now(state, COUNTER_EVENT)) {
         return command_invalid(effects, &zr_events_ack_request_shape, "cursor");
     }
-    if (state_cursor_get(state, command->principal, request->name, &stored) &&
-        stored >= request->cursor) {
+    known = state_cursor_get(state, command->principal, request->name, &stored);
+    if (!known &&
+        state_cursors_count(state, command->principal, EVENT_CURSORS_MAX) == EVENT_CURSORS_MAX) {
+        return ZR_STATUS_LIMIT; /* Names are kept for ever. */
+    }
+    if (known && stored >= request->cursor) {
         /* Told twice, or out of order: what was dealt with stays so. */
         effects->duplicate = true;
         reply->commit_seq = command->seq - 1;

@@ -24,6 +24,8 @@ bool event_is_visible(const struct event_row *event, const struct command *reade
 
 void event_to_wire(struct zr_event *wire, uint64_t event_seq, const struct event_row *event);
 
+/* EVENTS_ACK: the cursor of that name moves on, never back. LIMIT: one name more than
+ * EVENT_CURSORS_MAX; those that are there go on. */
 uint16_t event_ack_apply(struct state *state, const struct command *command,
                          const struct zr_events_ack_request *request,
                          struct zr_events_ack_reply *reply, struct effects *effects);

@@ -91,6 +91,55 @@ ledger_charge(struct state *state, const struct command *command, struct wallet_
     wallet->charged_cents += rate;
 }
 
+/* Transfers are numbered in commit order: the first one of that command or of a later one. */
+static uint64_t
+transfer_find_seq(struct state *state, uint64_t seq)
+{
+    uint64_t low = 1;
+    uint64_t high = state_counter_now(state, COUNTER_TRANSFER) + 1;
+    struct posting_row posting;
+
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+
+        if (state_posting_get(state, middle, &posting) && posting.commit_seq < seq) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* The charge of that call by the command at `seq`: its next transfer from *transfer on. */
+static bool
+charge_next(struct state *state, uint64_t seq, const struct zr_id *call_ref, uint64_t *transfer,
+            struct posting_row *posting)
+{
+    while (state_posting_get(state, *transfer, posting) && posting->commit_seq == seq) {
+        ++*transfer;
+        if (posting->kind == ZR_TRANSFER_CHARGE &&
+            memcmp(&posting->call_ref, call_ref, sizeof *call_ref) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What of a call's charge came from each account; nothing was given back yet. */
+static void
+charge_find_whole(struct state *state, uint64_t charged_seq, const struct zr_id *call_ref,
+                  int64_t left[ZR_ACCOUNT_POOL + 1])
+{
+    uint64_t transfer = transfer_find_seq(state, charged_seq);
+    struct posting_row posting;
+
+    while (charge_next(state, charged_seq, call_ref, &transfer, &posting)) {
+        CHECK(posting.debit <= ZR_ACCOUNT_POOL);
+        left[posting.debit] += posting.amount_cents;
+    }
+}
+
 /* What of a call's charge came from each account, less what was given back to it since. */
 static void
 charge_find_left(struct state *state, const struct wallet_row *wallet, const struct zr_id *call_ref,
@@ -120,14 +169,18 @@ charge_find_left(struct state *state, const struct wallet_row *wallet, const str
 
 void
 ledger_credit_charge(struct state *state, const struct command *command, struct wallet_row *wallet,
-                     const struct ledger_entry *credit)
+                     const struct ledger_entry *credit, uint64_t charged_seq)
 {
     static const uint8_t order[] = {ZR_ACCOUNT_WRITE_OFF, ZR_ACCOUNT_MAIN, ZR_ACCOUNT_CREDIT};
     int64_t left[ZR_ACCOUNT_POOL + 1] = {0};
     int64_t cents = credit->amount_cents;
 
     CHECK(cents >= 0);
-    charge_find_left(state, wallet, &credit->call_ref, left);
+    if (charged_seq != 0) {
+        charge_find_whole(state, charged_seq, &credit->call_ref, left);
+    } else {
+        charge_find_left(state, wallet, &credit->call_ref, left);
+    }
     for (size_t i = 0; i < sizeof order; i++) {
         const int64_t part = cents < left[order[i]] ? cents : left[order[i]];
         const struct ledger_entry entry = {.amount_cents = part,
@@ -144,40 +197,13 @@ ledger_credit_charge(struct state *state, const struct command *command, struct 
     }
 }
 
-/* Transfers are numbered in commit order: the first one of that command or of a later one. */
-static uint64_t
-transfer_find_seq(struct state *state, uint64_t seq)
-{
-    uint64_t low = 1;
-    uint64_t high = state_counter_now(state, COUNTER_TRANSFER) + 1;
-    struct posting_row posting;
-
-    while (low < high) {
-        const uint64_t middle = low + (high - low) / 2;
-
-        if (state_posting_get(state, middle, &posting) && posting.commit_seq < seq) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
 uint64_t
 ledger_charged_ms(struct state *state, uint64_t settled_seq, const struct zr_id *call_ref)
 {
     uint64_t transfer = transfer_find_seq(state, settled_seq);
     struct posting_row posting;
 
-    while (state_posting_get(state, transfer, &posting) && posting.commit_seq == settled_seq) {
-        if (posting.kind == ZR_TRANSFER_CHARGE &&
-            memcmp(&posting.call_ref, call_ref, sizeof *call_ref) == 0) {
-            return posting.time_ms;
-        }
-        transfer++;
-    }
-    return 0;
+    return charge_next(state, settled_seq, call_ref, &transfer, &posting) ? posting.time_ms : 0;
 }
 
 uint16_t

@@ -38,11 +38,13 @@ void ledger_charge(struct state *state, const struct command *command, struct wa
 /*
  * Give `credit->amount_cents` of the charge of `credit->call_ref` back by linked credits, in the
  * order WRITE_OFF's part, MAIN's, CREDIT's, each at most what earlier credits have left of it
- * (M5, I12). Walks the wallet's ledger back to the charge: rare, and never asked for by a client
- * alone but where the record proves him right.
+ * (M5, I12). `charged_seq`: the command that charged the call, when nothing of the charge was given
+ * back yet; that costs some thirty reads. 0 = something was: walks the wallet's ledger back to the
+ * charge. That is rare: a dispute credited in part and then an END that tells of voicemail.
  */
 void ledger_credit_charge(struct state *state, const struct command *command,
-                          struct wallet_row *wallet, const struct ledger_entry *credit);
+                          struct wallet_row *wallet, const struct ledger_entry *credit,
+                          uint64_t charged_seq);
 
 /*
  * When the call was charged, Unix ms: the posting that the command at `settled_seq` made for it.

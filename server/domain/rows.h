@@ -371,7 +371,7 @@ enum timer_kind {
     TIMER_RESERVATION,    /* zip, category */
     TIMER_CLAIM,          /* number = claim_id; code = condition */
     TIMER_CONTRACTOR,     /* contractor; code = condition */
-    TIMER_WARNING,        /* GRACE_WARNING: as one of the two above */
+    TIMER_WARNING,        /* GRACE_WARNING: as one of the two above; contractor: number = work */
     TIMER_LICENCE,        /* contractor: its licence expires */
     TIMER_SCHEDULE,       /* contractor: a vacation begins or ends */
     TIMER_FORFEIT_CLAIMS, /* work: contractor, number = after this claim; code = condition */

@@ -238,6 +238,8 @@ void
 settlement_credit(struct state *state, const struct command *command, struct call_view *call,
                   struct call_leg_row *leg, int64_t cents)
 {
+    /* Until the first credit the leg knows the place of its charge. */
+    const uint64_t charged_seq = leg->credited_cents == 0 ? leg->settled_seq : 0;
     struct wallet_row wallet;
 
     CHECK(leg->settlement == ZR_SETTLEMENT_CHARGED);
@@ -255,7 +257,8 @@ settlement_credit(struct state *state, const struct command *command, struct cal
         ledger_credit_charge(state, command, &wallet,
                              &(struct ledger_entry){.amount_cents = cents,
                                                     .contractor = leg->contractor,
-                                                    .call_ref = call->call_ref});
+                                                    .call_ref = call->call_ref},
+                             charged_seq);
         funds_wallet_put(state, command, leg->contractor, &wallet);
     }
 }

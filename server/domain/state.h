@@ -156,6 +156,8 @@ bool state_cursor_get(struct state *state, const uint8_t principal[8], const cha
                       uint64_t *event_seq);
 void state_cursor_put(struct state *state, const uint8_t principal[8], const char name[32],
                       uint64_t event_seq);
+/* How many names the principal has; at `max` it counts no further. */
+uint32_t state_cursors_count(struct state *state, const uint8_t principal[8], uint32_t max);
 
 bool state_call_get(struct state *state, const struct zr_id *call_ref, struct call_row *row);
 void state_call_put(struct state *state, const struct zr_id *call_ref, const struct call_row *row);

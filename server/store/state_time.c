@@ -150,6 +150,28 @@ state_cursor_put(struct state *state, const uint8_t principal[8], const char nam
                     sizeof event_seq);
 }
 
+uint32_t
+state_cursors_count(struct state *state, const uint8_t principal[8], uint32_t max)
+{
+    uint8_t bytes[CURSOR_PRINCIPAL_BYTES + CURSOR_NAME_BYTES + 1];
+    struct store_value key = {bytes, CURSOR_PRINCIPAL_BYTES};
+    struct store_value found;
+    struct store_value value;
+    uint32_t count = 0;
+
+    memcpy(bytes, principal, CURSOR_PRINCIPAL_BYTES);
+    while (count < max && store_seek(state->view, TABLE_CURSOR, key, &found, &value) &&
+           found.bytes_count < sizeof bytes &&
+           memcmp(found.bytes, principal, CURSOR_PRINCIPAL_BYTES) == 0) {
+        count++;
+        /* No name has a 0 byte in it, so none stands before this one with a 0 behind it. */
+        memcpy(bytes, found.bytes, found.bytes_count);
+        bytes[found.bytes_count] = 0;
+        key.bytes_count = found.bytes_count + 1;
+    }
+    return count;
+}
+
 /* ---- ticket keys ----------------------------------------------------------------------------- */
 
 bool

@@ -278,7 +278,8 @@ test_a_clock_restarted_between_two_steps(void **state)
     dw_advance(world, 31 * DW_DAY_MS);
     assert_int_equal(dt_rank(world, inherited), 1);
     assert_int_equal(dt_state(world, inherited), ZR_CLAIM_LIVE);
-    assert_true(dt_contractor_row(world, many).licence_deadline_ms == world->now_ms + 30 * DW_DAY_MS);
+    assert_true(dt_contractor_row(world, many).licence_deadline_ms ==
+                world->now_ms + 30 * DW_DAY_MS);
     assert_true(dt_count(world, mark, ZR_EVENT_FORFEITED) < MANY_ZIPS);
     /* Nothing is forgiven: the new clock is one for all of them. */
     dw_advance(world, 30 * DW_DAY_MS);

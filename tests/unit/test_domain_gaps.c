@@ -130,7 +130,8 @@ test_a_broken_chain_of_transfers(void **state)
     assert_int_equal(world->reply.ledger_list_reply.entries_count, 0);
     ledger_credit_charge(
         &world->state, &command, &wallet,
-        &(struct ledger_entry){.amount_cents = 1, .contractor = contractor, .call_ref = call_ref});
+        &(struct ledger_entry){.amount_cents = 1, .contractor = contractor, .call_ref = call_ref},
+        0);
     assert_int_equal(wallet.main_cents, 0);
 }
 

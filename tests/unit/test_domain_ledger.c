@@ -126,7 +126,7 @@ test_a_credit_restores_the_split_in_order(void **state)
     state_begin(&world->state, command.seq);
     ledger_charge(&world->state, &command, &wallet, &entry, 1500);
     (void)charge(world, &wallet, 100, 9000); /* Another call's charge comes between. */
-    ledger_credit_charge(&world->state, &command, &wallet, &entry);
+    ledger_credit_charge(&world->state, &command, &wallet, &entry, command.seq);
     assert_int_equal(wallet.main_cents, -1100); /* Nothing of the other call's 100. */
     assert_int_equal(wallet.credit_cents, 600);
     assert_int_equal(wallet.charged_cents, 100);
@@ -169,7 +169,7 @@ test_a_credit_in_parts_goes_on_where_the_last_ended(void **state)
         const struct parts *back = &rows[i].expected;
 
         entry.amount_cents = rows[i].cents;
-        ledger_credit_charge(&world->state, &command, &wallet, &entry);
+        ledger_credit_charge(&world->state, &command, &wallet, &entry, 0);
         (void)charge(world, &wallet, 0, 0); /* Another call's charge comes between. */
         state_account_get(&world->state, ZR_ACCOUNT_WRITE_OFF, &after);
         assert_int_equal(wallet.credit_cents, back->credit);
@@ -222,8 +222,9 @@ test_nothing_charged_is_nothing_credited(void **state)
     world->made_money = true;
     (void)charge(world, &wallet, 2000, 0);
     transfers = state_counter_now(&world->state, COUNTER_TRANSFER);
-    ledger_credit_charge(&world->state, &command, &wallet, &other);
-    ledger_credit_charge(&world->state, &command, &empty, &other);
+    ledger_credit_charge(&world->state, &command, &wallet, &other, 0);
+    ledger_credit_charge(&world->state, &command, &wallet, &other, command.seq);
+    ledger_credit_charge(&world->state, &command, &empty, &other, 0);
     assert_int_equal(state_counter_now(&world->state, COUNTER_TRANSFER), transfers);
     assert_int_equal(wallet.main_cents, 3000);
 }
@@ -246,7 +247,7 @@ test_a_posting_is_checked(void **state)
     expect_assert_failure((void)ledger_post(&world->state, &command, &wallet, &entry));
     entry.amount_cents = -1;
     expect_assert_failure(ledger_charge(&world->state, &command, &wallet, &entry, 0));
-    expect_assert_failure(ledger_credit_charge(&world->state, &command, &wallet, &entry));
+    expect_assert_failure(ledger_credit_charge(&world->state, &command, &wallet, &entry, 0));
 }
 
 /* ---- funds state ------------------------------------------------------------------------- */
@@ -426,7 +427,7 @@ test_the_ledger_adds_up_to_the_balance(void **state)
     int64_t sum = 0;
 
     ledger_charge(&world->state, &command, &wallet, &entry, 0);
-    ledger_credit_charge(&world->state, &command, &wallet, &entry);
+    ledger_credit_charge(&world->state, &command, &wallet, &entry, 0);
     ledger_charge(&world->state, &command, &wallet, &entry, 0);
     state_wallet_put(&world->state, contractor, &wallet);
     page = ledger_page(world, contractor, 0);
