@@ -1,0 +1,500 @@
+/*
+ * compare.c - what can be read of the server, held against the model.
+ *
+ * The hard idea: reads are cheap only when they travel together. All of them are submitted first,
+ * the answers are judged as they come, and an answer that differs names its row.
+ */
+#include "protocol/check.h"
+#include "tests/model/lib/session.h"
+
+#include <string.h>
+
+/* ---- asking many at once ------------------------------------------------------------------------
+ */
+
+static void
+read_done(void *context, const struct zr_completion *completion)
+{
+    struct session_read *read = context;
+
+    read->result = completion->result;
+    if (read->session->differs) {
+        return;
+    }
+    if (completion->result != 0 || completion->reply == NULL) {
+        char what[64];
+
+        (void)snprintf(what, sizeof what, "%s (index %d) status", zr_operation_find(read->op)->name,
+                       read->index);
+        session_differ(read->session, what, 0, completion->result);
+        return;
+    }
+    read->judge(read->session, read->index, completion->reply);
+}
+
+static void
+read_submit(struct session *session, uint16_t op, const void *request, int index,
+            session_judge_fn judge)
+{
+    struct session_read *read;
+    struct zr_submission submission = {
+        .size = sizeof submission, .op = op, .request = request, .done = read_done};
+
+    CHECK(session->reads_count < SESSION_READS);
+    read = &session->reads[session->reads_count++];
+    *read = (struct session_read){.session = session, .judge = judge, .op = op, .index = index};
+    submission.context = read;
+    CHECK(zr_submit(session->world.admin, &submission) == 0);
+}
+
+static void
+reads_finish(struct session *session)
+{
+    while (zr_client_pending(session->world.admin) > 0) {
+        (void)zr_client_process(session->world.admin, 100);
+    }
+    session->reads_count = 0;
+}
+
+/* "what of 7": which row it was. */
+static bool
+same(struct session *session, const char *what, int index, int64_t expected, int64_t got)
+{
+    char text[64];
+
+    if (expected == got) {
+        return true;
+    }
+    (void)snprintf(text, sizeof text, "%s of %d", what, index);
+    session_differ(session, text, expected, got);
+    return false;
+}
+
+/* ---- slots
+ * --------------------------------------------------------------------------------------- */
+
+static void
+offer_learn(struct session *session, int index, const struct zr_slot_get_reply *reply)
+{
+    struct model *model = session->model;
+    struct model_slot *slot = &model->slots[index];
+
+    if (slot->offer_id == 0 && model->offers_count < MODEL_CLAIMS) {
+        slot->offer_id = reply->offer_id;
+        model->offers[model->offers_count++] =
+            (struct model_offer){.id = reply->offer_id,
+                                 .claim = slot->offer_claim,
+                                 .deadline_ms = slot->offer_deadline_ms};
+    }
+    (void)same(session, "offer_id", index, (int64_t)slot->offer_id, (int64_t)reply->offer_id);
+}
+
+static void
+slot_claims_judge(struct session *session, int index, const struct zr_slot_get_reply *reply)
+{
+    const struct model *model = session->model;
+
+    (void)same(session, "claims of slot", index, model_live_count(model, index),
+               reply->claims_count);
+    for (int i = 0; i < reply->claims_count && !session->differs; i++) {
+        const struct zr_slot_claim *got = &reply->claims[i];
+        int claim = -1;
+
+        for (int l = 0; l < model->live_count; l++) {
+            claim = model->claims[model->live[l]].id == got->claim_id ? model->live[l] : claim;
+        }
+        if (claim < 0 || model->claims[claim].slot != index) {
+            session_differ(session, "claim of slot", 0, (int64_t)got->claim_id);
+            return;
+        }
+        (void)same(session, "rank in slot", index, model_rank(model, claim), got->rank);
+        (void)same(session, "seq in slot", index, (int64_t)model->claims[claim].seq,
+                   (int64_t)got->seq);
+        (void)same(session, "state in slot", index, model_claim_state(model, claim), got->state);
+        (void)same(session, "contractor in slot", index,
+                   model->contractors[model->claims[claim].contractor].number, got->contractor);
+        if (i > 0) {
+            (void)same(session, "order in slot", index, 1, got->rank > reply->claims[i - 1].rank);
+        }
+    }
+}
+
+static void
+slot_judge(struct session *session, int index, const void *answer)
+{
+    const struct zr_slot_get_reply *reply = answer;
+    const struct model *model = session->model;
+    const struct model_slot *slot = &model->slots[index];
+    const bool offered = slot->offer_claim >= 0;
+    const uint64_t deadline_ms = offered ? slot->offer_deadline_ms : slot->reserved_until_ms;
+
+    (void)same(session, "title_state", index, model_title_state(model, index), reply->title_state);
+    (void)same(session, "slot rate", index, model_rate_at(model, index, 1), reply->rate_cents);
+    (void)same(session, "waiting", index, slot->waiting, reply->waiting);
+    (void)same(session, "reserved", index, slot->reserved_until_ms != 0, reply->reserved);
+    (void)same(session, "offer deadline", index, (int64_t)deadline_ms,
+               (int64_t)reply->offer_deadline_ms);
+    (void)same(session, "offer seq", index,
+               offered ? (int64_t)model->claims[slot->offer_claim].seq : 0,
+               (int64_t)reply->offer_seq);
+    (void)same(session, "open", index,
+               model_title_state(model, index) == ZR_TITLE_STATE_OPEN &&
+                   slot->reserved_until_ms == 0,
+               reply->open);
+    slot_claims_judge(session, index, reply);
+    if (offered && !session->differs) {
+        offer_learn(session, index, reply);
+    }
+}
+
+static void
+slot_read(struct session *session, int index)
+{
+    const struct zr_slot_get_request request = {.zip = session->model->slots[index].zip,
+                                                .category = session->model->slots[index].category};
+
+    read_submit(session, ZR_OP_SLOT_GET, &request, index, slot_judge);
+}
+
+void
+compare_learn_offer(struct session *session, int slot)
+{
+    slot_read(session, slot);
+    reads_finish(session);
+}
+
+/* ---- claims
+ * ---------------------------------------------------------------------------------------- */
+
+static void
+earliest(uint64_t *least_ms, const struct model_condition *condition)
+{
+    if (condition->on && !condition->passed &&
+        (*least_ms == 0 || condition->deadline_ms < *least_ms)) {
+        *least_ms = condition->deadline_ms;
+    }
+}
+
+static void
+claim_judge(struct session *session, int index, const void *answer)
+{
+    const struct zr_claim_get_reply *reply = answer;
+    const struct model *model = session->model;
+    const struct model_claim *claim = &model->claims[index];
+    const struct model_contractor *who = &model->contractors[claim->contractor];
+    uint64_t least_ms = 0;
+
+    (void)same(session, "claim state", index, model_claim_state(model, index), reply->state);
+    (void)same(session, "claim rank", index, model_rank(model, index), reply->rank);
+    (void)same(session, "claimed", index, (int64_t)claim->claimed_ms, (int64_t)reply->claimed_ms);
+    (void)same(session, "ended", index, (int64_t)claim->ended_ms, (int64_t)reply->ended_ms);
+    if (!claim->live) {
+        return;
+    }
+    earliest(&least_ms, &claim->paused);
+    earliest(&least_ms, &claim->dry);
+    earliest(&least_ms, &who->paused);
+    earliest(&least_ms, &who->suspended);
+    earliest(&least_ms, &who->licence);
+    earliest(&least_ms, &who->unavailable);
+    (void)same(session, "conditions", index, model_conditions(model, index), reply->conditions);
+    (void)same(session, "claim rate", index, model_claim_rate(model, index), reply->rate_cents);
+    (void)same(session, "period_end", index, (int64_t)claim->period_end_ms,
+               (int64_t)reply->period_end_ms);
+    if (!claim->paused.passed) {
+        (void)same(session, "paused deadline", index,
+                   claim->paused.on ? (int64_t)claim->paused.deadline_ms : 0,
+                   (int64_t)reply->paused_deadline_ms);
+    }
+    if (!claim->dry.passed) {
+        (void)same(session, "dry deadline", index,
+                   claim->dry.on ? (int64_t)claim->dry.deadline_ms : 0,
+                   (int64_t)reply->dry_deadline_ms);
+    }
+    if (model_rank(model, index) == 1) {
+        (void)same(session, "deadline", index, (int64_t)least_ms, (int64_t)reply->deadline_ms);
+    }
+}
+
+static void
+claim_read(struct session *session, int index)
+{
+    const struct zr_claim_get_request request = {.claim_id = session->model->claims[index].id};
+
+    read_submit(session, ZR_OP_CLAIM_GET, &request, index, claim_judge);
+}
+
+/* ---- wallets
+ * ----------------------------------------------------------------------------------------- */
+
+static void
+wallet_judge(struct session *session, int index, const void *answer)
+{
+    const struct zr_wallet_get_reply *reply = answer;
+    const struct model *model = session->model;
+
+    (void)same(session, "main", index, model->contractors[index].main, reply->main_cents);
+    (void)same(session, "credit", index, model->contractors[index].credit, reply->credit_cents);
+    (void)same(session, "held", index, model_holds(model, index), reply->held_cents);
+    (void)same(session, "available", index, model_available(model, index), reply->available_cents);
+    (void)same(session, "charged", index, model->contractors[index].charged, reply->charged_cents);
+    (void)same(session, "funds_state", index, model_funds_state(model, index), reply->funds_state);
+}
+
+static void
+wallet_read(struct session *session, int index)
+{
+    const struct zr_wallet_get_request request = {.contractor =
+                                                      session->model->contractors[index].number};
+
+    read_submit(session, ZR_OP_WALLET_GET, &request, index, wallet_judge);
+}
+
+static void
+autotopup_judge(struct session *session, int index, const void *answer)
+{
+    const struct zr_autotopup_get_reply *reply = answer;
+    struct model *model = session->model;
+    struct model_autotopup *autotopup = &model->contractors[index].autotopup;
+    struct model_attempt *attempt = &autotopup->attempts[autotopup->attempt % MODEL_ATTEMPTS];
+
+    (void)same(session, "autotopup version", index, autotopup->version, reply->version);
+    if (autotopup->version == 0) {
+        return;
+    }
+    (void)same(session, "topup state", index, autotopup->state, reply->state);
+    (void)same(session, "failures", index, autotopup->failures, reply->failures);
+    (void)same(session, "month_cents", index, model_month_cents(model, index), reply->month_cents);
+    if (autotopup->state == ZR_TOPUP_STATE_PENDING) {
+        (void)same(session, "method", index, autotopup->method, reply->method);
+        if (attempt->id == 0) {
+            attempt->id = reply->attempt_id;
+        }
+        (void)same(session, "attempt_id", index, (int64_t)attempt->id, (int64_t)reply->attempt_id);
+    }
+    if (autotopup->retry_due) {
+        (void)same(session, "retry", index, (int64_t)autotopup->retry_ms, (int64_t)reply->retry_ms);
+    }
+}
+
+static void
+autotopup_read(struct session *session, int index)
+{
+    const struct zr_profile_get_request request = {.contractor =
+                                                       session->model->contractors[index].number};
+
+    read_submit(session, ZR_OP_AUTOTOPUP_GET, &request, index, autotopup_judge);
+}
+
+void
+compare_learn_attempt(struct session *session, int contractor)
+{
+    autotopup_read(session, contractor);
+    reads_finish(session);
+}
+
+static void
+caps_judge(struct session *session, int index, const void *answer)
+{
+    const struct zr_caps_get_reply *reply = answer;
+    const struct model *model = session->model;
+    const struct model_contractor *who = &model->contractors[index];
+    const uint64_t cooldown_ms =
+        model->now_ms < who->cooldown_until_ms ? who->cooldown_until_ms : 0;
+
+    (void)same(session, "caps version", index, who->caps_version, reply->version);
+    (void)same(session, "caps", index, who->caps.caps_count, reply->caps_count);
+    (void)same(session, "cooldown", index, (int64_t)cooldown_ms,
+               reply->cooldown_until_ms > model->now_ms ? (int64_t)reply->cooldown_until_ms : 0);
+    for (int i = 0; i < reply->caps_count && !session->differs; i++) {
+        const struct zr_cap *cap = &reply->caps[i];
+
+        (void)same(session, "cap used", index, (int64_t)model_cap_used(model, index, cap),
+                   (int64_t)cap->used);
+    }
+}
+
+static void
+caps_read(struct session *session, int index)
+{
+    const struct zr_profile_get_request request = {.contractor =
+                                                       session->model->contractors[index].number};
+
+    read_submit(session, ZR_OP_CAPS_GET, &request, index, caps_judge);
+}
+
+/* ---- contractors
+ * ---------------------------------------------------------------------------------------- */
+
+static void
+condition_same(struct session *session, const char *what, int index,
+               const struct model_condition *condition, uint64_t got_ms)
+{
+    if (!condition->passed) {
+        (void)same(session, what, index, condition->on ? (int64_t)condition->deadline_ms : 0,
+                   (int64_t)got_ms);
+    }
+}
+
+static void
+contractor_judge(struct session *session, int index, const void *answer)
+{
+    const struct zr_contractor_get_reply *reply = answer;
+    const struct model *model = session->model;
+    struct model_contractor *who = &session->model->contractors[index];
+    int claims = 0;
+
+    for (int i = 0; i < model->live_count; i++) {
+        claims += model->claims[model->live[i]].contractor == index;
+    }
+    (void)same(session, "status", index, who->status, reply->contractor_status);
+    (void)same(session, "claims", index, claims, (int64_t)reply->claims);
+    (void)same(session, "paused", index, who->paused.on, reply->paused);
+    condition_same(session, "paused deadline", index, &who->paused, reply->paused_deadline_ms);
+    condition_same(session, "suspended deadline", index, &who->suspended,
+                   reply->suspended_deadline_ms);
+    condition_same(session, "licence deadline", index, &who->licence, reply->licence_deadline_ms);
+    condition_same(session, "unavailable deadline", index, &who->unavailable,
+                   reply->unavailable_deadline_ms);
+    who->version = reply->version;
+}
+
+static void
+contractor_read(struct session *session, int index)
+{
+    const struct zr_contractor_get_request request = {
+        .contractor = session->model->contractors[index].number};
+
+    read_submit(session, ZR_OP_CONTRACTOR_GET, &request, index, contractor_judge);
+}
+
+void
+compare_learn_version(struct session *session, int contractor)
+{
+    contractor_read(session, contractor);
+    reads_finish(session);
+}
+
+/* ---- calls
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void
+leg_judge(struct session *session, int index, const struct model_leg *leg,
+          const struct zr_call_leg *got)
+{
+    (void)same(session, "leg settlement", index, leg->settlement, got->settlement);
+    (void)same(session, "leg hold", index, leg->hold, got->hold_cents);
+    (void)same(session, "leg rate", index, leg->rate, got->rate_cents);
+    (void)same(session, "leg rank", index, leg->rank, got->rank);
+    (void)same(session, "leg index", index, leg->index, got->index);
+    (void)same(session, "leg talk", index, leg->talk_ms, got->talk_ms);
+    (void)same(session, "leg connected", index, (int64_t)leg->connected_ms,
+               (int64_t)got->connected_ms);
+    (void)same(session, "leg ended", index, (int64_t)leg->ended_ms, (int64_t)got->ended_ms);
+}
+
+static void
+call_judge(struct session *session, int index, const void *answer)
+{
+    const struct zr_call_get_reply *reply = answer;
+    const struct model *model = session->model;
+    const struct model_call *call = &session->model->calls[index];
+
+    (void)same(session, "call state", index, call->state, reply->state);
+    (void)same(session, "legs", index, call->legs_count, reply->legs_count);
+    for (int i = 0; i < reply->legs_count && !session->differs; i++) {
+        bool found = false;
+
+        for (int l = 0; l < call->legs_count; l++) {
+            if (model->contractors[call->legs[l].contractor].number == reply->legs[i].contractor) {
+                leg_judge(session, index, &call->legs[l], &reply->legs[i]);
+                found = true;
+            }
+        }
+        if (!found) {
+            session_differ(session, "leg of", 0, reply->legs[i].contractor);
+        }
+    }
+}
+
+static void
+call_read(struct session *session, int index)
+{
+    const struct zr_call_get_request request = {.call_ref = session->model->calls[index].call_ref};
+
+    read_submit(session, ZR_OP_CALL_GET, &request, index, call_judge);
+}
+
+/* ---- together
+ * --------------------------------------------------------------------------------------------- */
+
+void
+compare_some(struct session *session)
+{
+    const uint32_t step = session->operation->step;
+    const struct model *model = session->model;
+
+    slot_read(session, (int)(step % MODEL_SLOTS));
+    wallet_read(session, (int)(step % MODEL_CONTRACTORS));
+    if (model->live_count > 0) {
+        claim_read(session, model->live[step % (uint32_t)model->live_count]);
+    }
+    reads_finish(session);
+}
+
+void
+compare_all(struct session *session)
+{
+    const struct model *model = session->model;
+    const int first = model->calls_count > 40 ? model->calls_count - 40 : 0;
+
+    for (int i = 0; i < MODEL_SLOTS; i++) {
+        slot_read(session, i);
+    }
+    for (int i = 0; i < MODEL_CONTRACTORS; i++) {
+        wallet_read(session, i);
+        caps_read(session, i);
+        autotopup_read(session, i);
+        contractor_read(session, i);
+    }
+    for (int i = 0; i < model->live_count; i++) {
+        claim_read(session, model->live[i]);
+    }
+    reads_finish(session);
+    for (int i = first; i < model->calls_count && !session->differs; i++) {
+        if (model->calls[i].durable) {
+            call_read(session, i);
+        }
+    }
+    reads_finish(session);
+    if (!session->differs && model_invariants(model) != 0) {
+        session_differ(session, "invariants of the model", 0, 1);
+    }
+}
+
+void
+compare_books(struct session *session)
+{
+    struct zr_audit_request request = {0};
+    struct zr_audit_reply reply;
+    const int result = session_ask(session, session->world.auditor, ZR_OP_AUDIT, &request, &reply);
+    uint64_t holds = 0;
+
+    for (int i = 0; i < session->model->active_count; i++) {
+        const struct model_call *call = &session->model->calls[session->model->active[i]];
+
+        for (int l = 0; l < call->legs_count; l++) {
+            holds += call->legs[l].hold != 0;
+        }
+    }
+    (void)session_same(session, "AUDIT status", 0, result);
+    (void)session_same(session, "AUDIT postings sum", 0, reply.postings_sum_cents);
+    (void)session_same(session, "AUDIT violations", 0, (int64_t)reply.violations);
+    (void)session_same(session, "AUDIT balanced", 1, reply.balanced);
+    (void)session_same(session, "AUDIT timers overdue", 0, (int64_t)reply.timers_overdue);
+    (void)session_same(session, "AUDIT primaries skipped", 0,
+                       (int64_t)reply.decisions_skipped_primary);
+    (void)session_same(session, "AUDIT claims", session->model->live_count, (int64_t)reply.claims);
+    (void)session_same(session, "AUDIT holds", (int64_t)holds, (int64_t)reply.holds);
+}

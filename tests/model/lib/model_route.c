@@ -1,0 +1,488 @@
+/*
+ * model_route.c - who is eligible, and ROUTE and ROUTE_NEXT (M3, M4, M6).
+ *
+ * The hard idea: a lease belongs to the call that rings, so counting leases is looking at the
+ * calls. A call rings one contractor at a time; what it leased before is gone.
+ */
+#include "tests/model/lib/model.h"
+
+#include <string.h>
+
+enum {
+    TICKET_EXTRA_S = 30,
+    LEASE_EXTRA_S = 5,
+    DOWN_AFTER = 3, /* FAILED in a row. */
+    DOWN_MINUTES = 5,
+    ADDRESS_CONFIRMED = 1,
+    HOLD = 2,
+};
+
+/* ---- a decision
+ * ------------------------------------------------------------------------------------- */
+
+static bool
+is_tried(const struct model_ticket *ticket, int contractor)
+{
+    for (int i = 0; i < ticket->tried_count; i++) {
+        if (ticket->tried[i] == contractor) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The live claim at this rank, or -1. */
+static int
+claim_of_rank(const struct model *model, int slot, int rank)
+{
+    for (int i = 0; i < model->live_count; i++) {
+        if (model->claims[model->live[i]].slot == slot &&
+            model_rank(model, model->live[i]) == rank) {
+            return model->live[i];
+        }
+    }
+    return -1;
+}
+
+static void
+candidate_add(const struct model *model, int claim, struct model_ticket *ticket,
+              struct zr_route_reply *reply)
+{
+    const struct model_contractor *who = &model->contractors[model->claims[claim].contractor];
+    struct zr_candidate *candidate = &reply->candidates[reply->candidates_count];
+    const uint8_t modes = who->modes == 0 ? 1 : who->modes;
+    int phone = 0;
+
+    while (phone + 1 < who->phones_count && (who->phones_down >> phone & 1) != 0) {
+        phone++;
+    }
+    candidate->phone = who->phones[phone];
+    candidate->contractor = who->number;
+    candidate->rate_cents = (uint32_t)model_claim_rate(model, claim);
+    candidate->ring_timeout_s = ticket->ring_timeout_s;
+    candidate->index = (uint8_t)(ticket->attempt + reply->candidates_count);
+    candidate->rank = model_rank(model, claim);
+    candidate->mode = (modes & 1) != 0 ? 0 : 1;
+    ticket->candidates[ticket->candidates_count].contractor = model->claims[claim].contractor;
+    ticket->candidates[ticket->candidates_count].rank = candidate->rank;
+    ticket->candidates[ticket->candidates_count].rate = candidate->rate_cents;
+    ticket->candidates_count++;
+    reply->candidates_count++;
+}
+
+/* Judge every claim by rank; the first `want` that pass are the candidates. */
+static void
+decide(const struct model *model, int call, unsigned want, struct model_ticket *ticket,
+       struct zr_route_reply *reply)
+{
+    const int slot = model->calls[call].slot;
+
+    for (int rank = 1; rank <= 40; rank++) {
+        const int claim = claim_of_rank(model, slot, rank);
+        uint32_t reasons;
+
+        if (claim < 0) {
+            continue;
+        }
+        reasons = model_reasons(model, call, claim) |
+                  (is_tried(ticket, model->claims[claim].contractor) ? 1U << 10 : 0);
+        if (reasons == 0 && reply->candidates_count < want) {
+            candidate_add(model, claim, ticket, reply);
+        } else if (reasons != 0) {
+            reply->skipped[reply->skipped_count++] = (struct zr_skipped){
+                .contractor = model->contractors[model->claims[claim].contractor].number,
+                .reasons = reasons};
+        }
+    }
+}
+
+/* Attempts or budget are used up: nobody is judged, the reply lists who was rung (E37). */
+static void
+attempts_list(const struct model *model, const int *tried, int tried_count,
+              struct zr_route_reply *reply)
+{
+    for (int i = 0; i < tried_count; i++) {
+        reply->skipped[reply->skipped_count++] = (struct zr_skipped){
+            .contractor = model->contractors[tried[i]].number, .reasons = 1U << 10};
+    }
+}
+
+/* ---- rings (R35, R36)
+ * ---------------------------------------------------------------------------------- */
+
+static bool
+ring_matters(const struct model *model, int contractor, int slot)
+{
+    const struct model_contractor *who = &model->contractors[contractor];
+    const uint8_t modes = who->modes == 0 ? 1 : who->modes;
+    bool matters = who->caps.spacing_s > 0 || (modes & 1) == 0 ||
+                   model_policy_of(model, slot)->cooldown_misses > 0;
+
+    for (int i = 0; i < who->caps.caps_count; i++) {
+        matters = matters || who->caps.caps[i].measure == ZR_CAP_MEASURE_CALLS;
+    }
+    return matters;
+}
+
+static void
+ring_begin(struct model *model, int call_index, const struct model_ticket *ticket)
+{
+    struct model_call *call = &model->calls[call_index];
+    const int contractor = ticket->candidates[0].contractor;
+    struct model_contractor *who = &model->contractors[contractor];
+
+    call->lease_contractor = contractor;
+    call->lease_rate = ticket->candidates[0].rate;
+    call->lease_until_ms =
+        model->now_ms + (uint64_t)(ticket->ring_timeout_s + LEASE_EXTRA_S) * MODEL_SECOND_MS;
+    call->ringing = contractor;
+    call->declined = false;
+    model_activate(model, call_index);
+    if (!ring_matters(model, contractor, call->slot)) {
+        return;
+    }
+    who->last_ring_ms = model->now_ms;
+    model_use(model, contractor,
+              &(struct model_usage){
+                  .time_ms = model->now_ms, .amount = 1, .measure = ZR_CAP_MEASURE_CALLS});
+    model_event(model, ZR_EVENT_CALL_OFFERED,
+                &(struct model_event){.contractor = contractor,
+                                      .zip = model->slots[call->slot].zip,
+                                      .category = model->slots[call->slot].category,
+                                      .code = ticket->candidates[0].rank});
+    model_caps_judge(model, contractor);
+}
+
+static void
+ring_end(struct model *model, int call_index, int contractor, uint8_t outcome)
+{
+    struct model_call *call = &model->calls[call_index];
+    struct model_contractor *who = &model->contractors[contractor];
+    const struct model_policy *policy = model_policy_of(model, call->slot);
+
+    call->lease_contractor = -1;
+    call->ringing = -1;
+    if (outcome == ZR_OUTCOME_CALLER_CANCELLED) {
+        return;
+    }
+    if (!ring_matters(model, contractor, call->slot) && outcome != ZR_OUTCOME_FAILED) {
+        return;
+    }
+    model_event(model, ZR_EVENT_CALL_MISSED,
+                &(struct model_event){.contractor = contractor,
+                                      .zip = model->slots[call->slot].zip,
+                                      .category = model->slots[call->slot].category,
+                                      .code = outcome});
+    who->failed_row = outcome == ZR_OUTCOME_FAILED ? (uint8_t)(who->failed_row + 1) : 0;
+    who->misses++;
+    if (policy->cooldown_misses > 0 && who->misses >= policy->cooldown_misses) {
+        who->misses = 0;
+        who->cooldown_until_ms = model->now_ms + policy->cooldown_s * MODEL_SECOND_MS;
+        model_event(
+            model, ZR_EVENT_COOLDOWN,
+            &(struct model_event){.contractor = contractor, .deadline_ms = who->cooldown_until_ms});
+    }
+    if (who->failed_row >= DOWN_AFTER) {
+        who->failed_row = 0;
+        who->down_until_ms = model->now_ms + DOWN_MINUTES * MODEL_MINUTE_MS;
+        model_event(
+            model, ZR_EVENT_DESTINATION_DOWN,
+            &(struct model_event){.contractor = contractor, .deadline_ms = who->down_until_ms});
+    }
+}
+
+/* ---- ROUTE
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static struct model_ticket *
+ticket_new(struct model *model, struct model_call *call)
+{
+    const struct zr_policy *policy = &model_policy_of(model, call->slot)->rules;
+    struct model_ticket *ticket;
+
+    if (call->tickets_count == MODEL_TICKETS) {
+        memmove(&call->tickets[0], &call->tickets[1],
+                (MODEL_TICKETS - 1) * sizeof call->tickets[0]);
+        call->tickets_count--;
+        call->route_ticket -= call->route_ticket > 0;
+    }
+    ticket = &call->tickets[call->tickets_count++];
+    *ticket = (struct model_ticket){.issued_ms = model->now_ms,
+                                    .slot = call->slot,
+                                    .revision = call->revision,
+                                    .qualify_ms = policy->qualify_ms,
+                                    .ring_timeout_s = policy->ring_timeout_s,
+                                    .next_ticket = -1};
+    ticket->expires_ms =
+        model->now_ms + (uint64_t)(policy->cascade_budget_s + TICKET_EXTRA_S) * MODEL_SECOND_MS;
+    return ticket;
+}
+
+static void
+route_fill(const struct model_call *call, const struct model_ticket *ticket,
+           struct zr_route_reply *reply)
+{
+    reply->zips[0] = call->request.zips[0];
+    reply->expires_ms = ticket->expires_ms;
+    reply->qualify_ms = ticket->qualify_ms;
+    reply->attempt = ticket->attempt;
+}
+
+/* The ZIPs' cascades are not the same contractors in the same order (R41). */
+static bool
+zips_differ(const struct model *model, const struct zr_route_request *request)
+{
+    const int first = model_slot_at(model, request->zips[0], request->category);
+
+    for (int i = 1; i < request->zips_count; i++) {
+        const int other = model_slot_at(model, request->zips[i], request->category);
+
+        for (int rank = 1; rank <= 40; rank++) {
+            const int a = claim_of_rank(model, first, rank);
+            const int b = claim_of_rank(model, other, rank);
+
+            if ((a < 0) != (b < 0) ||
+                (a >= 0 && model->claims[a].contractor != model->claims[b].contractor)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool
+is_blocked(const struct model *model, const struct zr_route_request *request, int slot)
+{
+    const uint8_t least = model->network.attestation_min;
+
+    for (int i = 0; i < MODEL_CALLERS; i++) {
+        if (model->suppressed[i] && request->caller == model_caller(i)) {
+            return true;
+        }
+    }
+    (void)slot;
+    return least > 0 && (request->attestation == 0 || request->attestation > least);
+}
+
+/* A repeat of the newest decision's question while its ticket lives. */
+static bool
+is_repeat(const struct model *model, const struct model_call *call,
+          const struct zr_route_request *request)
+{
+    return model_remembers(model, call) && !call->durable && !call->cancelled && !call->exhausted &&
+           model->now_ms < call->tickets[call->route_ticket].expires_ms &&
+           memcmp(&call->granted, request, sizeof *request) == 0;
+}
+
+/* No new candidate once the caller has waited for the cascade's budget. */
+static bool
+is_over_budget(const struct model *model, const struct model_call *call)
+{
+    const uint32_t budget_s = model_policy_of(model, call->slot)->rules.cascade_budget_s;
+
+    return model->now_ms >= call->first_ms + budget_s * MODEL_SECOND_MS;
+}
+
+/* What the switch says of the call this time. */
+static void
+call_take_facts(const struct model *model, const struct model_asker *asker, struct model_call *call,
+                const struct zr_route_request *request)
+{
+    call->caller = request->caller_kind == ZR_CALLER_WITHHELD ? 0 : request->caller;
+    call->screened = call->screened || (asker->callcenter && request->screening != 0);
+    call->lease_contractor = -1;
+    call->request = *request;
+    call->slot = model_slot_at(model, request->zips[0], request->category);
+}
+
+/* The server remembers it from now on, for as long as its ticket may live. */
+static void
+call_is_known(const struct model *model, struct model_call *call, bool hold)
+{
+    const uint64_t life_s =
+        model_policy_of(model, call->slot)->rules.cascade_budget_s + TICKET_EXTRA_S;
+
+    if (hold) {
+        call->first_ms = call->first_ms == 0 ? model->now_ms : call->first_ms;
+        call->known_until_ms = model->now_ms + life_s * MODEL_SECOND_MS;
+    }
+}
+
+/* Who was tried for this call stays tried. */
+static void
+ticket_carry(struct model_ticket *ticket, const struct model_call *call)
+{
+    ticket->attempt = call->attempt;
+    ticket->tried_count = call->tried_count;
+    memcpy(ticket->tried, call->tried, sizeof ticket->tried);
+}
+
+int
+model_route(struct model *model, const struct model_asker *asker, int call_index,
+            const struct zr_route_request *request, struct zr_route_reply *reply)
+{
+    struct model_call *call = &model->calls[call_index];
+    const bool hold = (request->flags & HOLD) != 0;
+    const bool is_same = memcmp(&call->granted, request, sizeof *request) == 0;
+    struct model_ticket *ticket;
+    unsigned want = request->want;
+
+    if (is_blocked(model, request, 0)) {
+        return ZR_STATUS_BLOCKED;
+    }
+    if (!model_remembers(model, call)) {
+        call->remembered = false;
+        call->cancelled = false;
+    }
+    if (hold && is_repeat(model, call, request)) {
+        return MODEL_REPEATED;
+    }
+    if (request->zips_count > 1 && (request->flags & ADDRESS_CONFIRMED) == 0 &&
+        zips_differ(model, request)) {
+        memcpy(reply->zips, request->zips, sizeof reply->zips);
+        return ZR_STATUS_NEED_ADDRESS;
+    }
+    if (hold && (call->durable || call->cancelled)) {
+        return ZR_STATUS_CALL_CONNECTED;
+    }
+    call_take_facts(model, asker, call, request);
+    call_is_known(model, call, hold);
+    if (hold && (is_over_budget(model, call) || (call->exhausted && is_same))) {
+        attempts_list(model, call->tried, call->tried_count, reply);
+        return ZR_STATUS_EXHAUSTED;
+    }
+    if (want > model_policy_of(model, call->slot)->rules.max_attempts) {
+        want = model_policy_of(model, call->slot)->rules.max_attempts;
+    }
+    ticket = ticket_new(model, call);
+    ticket->query = !hold;
+    if (hold) {
+        ticket_carry(ticket, call);
+    }
+    ticket->want = request->want;
+    decide(model, call_index, want, ticket, reply);
+    route_fill(call, ticket, reply);
+    if (reply->candidates_count == 0) {
+        call->tickets_count--;
+        reply->expires_ms = 0;
+        return ZR_STATUS_NO_COVERAGE;
+    }
+    call->route_ticket = call->tickets_count - 1;
+    call->granted = *request;
+    call->exhausted = false;
+    if (hold) {
+        call->remembered = true;
+        ring_begin(model, call_index, ticket);
+    }
+    model_settle(model);
+    return ZR_STATUS_OK;
+}
+
+/* ---- ROUTE_NEXT
+ * --------------------------------------------------------------------------------------------- */
+
+/* The attempt that comes behind `index` of the old ticket, or why there is none. */
+static int
+next_attempt(struct model *model, int call_index, struct model_ticket *old, uint8_t index,
+             struct zr_route_reply *reply)
+{
+    struct model_call *call = &model->calls[call_index];
+    const struct zr_policy *policy = &model_policy_of(model, call->slot)->rules;
+    const struct model_ticket before = *old;
+    unsigned want;
+    const int old_place = (int)(old - call->tickets);
+    struct model_ticket *ticket = ticket_new(model, call);
+    const int shifted = before.issued_ms == call->tickets[old_place].issued_ms ? 0 : 1;
+
+    old = old_place - shifted >= 0 ? &call->tickets[old_place - shifted] : NULL;
+    memcpy(ticket->tried, before.tried, sizeof ticket->tried);
+    ticket->tried_count = before.tried_count;
+    for (int i = 0; i <= index - before.attempt; i++) {
+        ticket->tried[ticket->tried_count++] = before.candidates[i].contractor;
+    }
+    ticket->attempt = (uint8_t)(index + 1);
+    want = policy->max_attempts - ticket->attempt < before.want
+               ? (unsigned)(policy->max_attempts - ticket->attempt)
+               : before.want;
+    call->attempt = ticket->attempt;
+    call->tried_count = ticket->tried_count;
+    memcpy(call->tried, ticket->tried, sizeof call->tried);
+    ticket->revision = before.revision;
+    if (ticket->attempt < policy->max_attempts &&
+        model->now_ms < call->first_ms + policy->cascade_budget_s * MODEL_SECOND_MS) {
+        ticket->want = before.want;
+        decide(model, call_index, want, ticket, reply);
+    } else {
+        attempts_list(model, ticket->tried, ticket->tried_count, reply);
+    }
+    route_fill(call, ticket, reply);
+    if (old != NULL) {
+        old->next_asked = true;
+        old->next_status = reply->candidates_count > 0 ? ZR_STATUS_OK : ZR_STATUS_EXHAUSTED;
+    }
+    if (reply->candidates_count == 0) {
+        call->tickets_count--;
+        call->exhausted = true;
+        return ZR_STATUS_EXHAUSTED;
+    }
+    ring_begin(model, call_index, ticket);
+    return ZR_STATUS_OK;
+}
+
+int
+model_route_next(struct model *model, int call_index, int ticket_index,
+                 const struct zr_route_next_request *request, struct zr_route_reply *reply)
+{
+    struct model_call *call = &model->calls[call_index];
+    struct model_ticket *ticket = &call->tickets[ticket_index];
+    const int place = request->index - ticket->attempt;
+    int status;
+
+    if (ticket->query || place < 0 || place >= ticket->candidates_count) {
+        return ZR_STATUS_BAD_TICKET;
+    }
+    if (model->now_ms >= ticket->expires_ms) {
+        return ZR_STATUS_TICKET_EXPIRED;
+    }
+    if (call->durable && call->state != ZR_CALL_RINGING) {
+        return call->state == ZR_CALL_ABANDONED ? ZR_STATUS_ABANDONED : ZR_STATUS_CALL_CONNECTED;
+    }
+    if (model_remembers(model, call) && ticket->revision < call->revision) {
+        return ZR_STATUS_TICKET_SUPERSEDED;
+    }
+    if (call->cancelled) {
+        return ZR_STATUS_ABANDONED;
+    }
+    if (ticket->next_asked) {
+        return MODEL_REPEATED;
+    }
+    ring_end(model, call_index, ticket->candidates[place].contractor, request->outcome);
+    if (request->outcome == ZR_OUTCOME_CALLER_CANCELLED) {
+        call->cancelled = true;
+        return ZR_STATUS_ABANDONED;
+    }
+    status = next_attempt(model, call_index, ticket, request->index, reply);
+    model_settle(model);
+    return status;
+}
+
+void
+model_restarted(struct model *model)
+{
+    for (int i = 0; i < model->calls_count; i++) {
+        struct model_call *call = &model->calls[i];
+
+        call->remembered = false;
+        call->cancelled = false;
+        call->exhausted = false;
+        call->first_ms = 0;
+        call->known_until_ms = 0;
+        call->attempt = 0;
+        call->tried_count = 0;
+        call->lease_contractor = -1;
+        for (int t = 0; t < call->tickets_count; t++) {
+            call->tickets[t].next_asked = false;
+        }
+    }
+}

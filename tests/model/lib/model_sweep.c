@@ -1,0 +1,64 @@
+/*
+ * model_sweep.c - DECLINE, and calls whose END never came (M4, R35).
+ */
+#include "tests/model/lib/model.h"
+
+#include <string.h>
+
+enum {
+    LATE_DAYS = 7,
+    AHEAD_MS = 5000,
+    UNIT_TTL_MINUTES = 30,
+    UNIT_TTL_KEPT_ALIVE_MINUTES = 5,
+    NO_INDEX = 255,
+};
+
+/* ---- DECLINE, the sweep
+ * ----------------------------------------------------------------------------------- */
+
+int
+model_decline(struct model *model, int call_index, const struct zr_decline_request *request,
+              bool *duplicate)
+{
+    struct model_call *call = &model->calls[call_index];
+    const int contractor = model_contractor_at(model, request->contractor);
+
+    *duplicate = false;
+    if (call->ringing != contractor || model->now_ms >= call->lease_until_ms) {
+        return ZR_STATUS_NOT_RINGING;
+    }
+    *duplicate = call->declined;
+    if (!call->declined) {
+        call->declined = true;
+        call->lease_contractor = -1; /* The phone is silent; the switch is told. */
+        model_event(model, ZR_EVENT_CALL_DECLINED, &(struct model_event){.contractor = contractor});
+    }
+    return ZR_STATUS_OK;
+}
+
+/* max_call_s without an END: proven talk was charged already; else the hold is void (M4). */
+void
+model_sweep(struct model *model, int call_index, int leg_index)
+{
+    struct model_call *call = &model->calls[call_index];
+    struct model_leg *leg = &call->legs[leg_index];
+
+    leg->swept = true;
+    leg->ended_ms = model->now_ms;
+    leg->unit = false;
+    leg->hold = 0;
+    if (leg->settlement == ZR_SETTLEMENT_OPEN) {
+        leg->settlement = ZR_SETTLEMENT_STALE_VOID;
+        model_event(model, ZR_EVENT_RECONCILE,
+                    &(struct model_event){.contractor = leg->contractor});
+    }
+    if (call->connected == leg_index) {
+        call->connected = -1;
+        call->state = ZR_CALL_ENDED;
+    }
+    if (leg->settlement != ZR_SETTLEMENT_STALE_VOID) { /* Its proof was its END. */
+        leg->ended = true;
+        leg->end_talk_ms = leg->talk_ms;
+    }
+    model_wallet_touched(model, leg->contractor);
+}

@@ -1,0 +1,496 @@
+/*
+ * play_calls.c - a switch's side of calls: ROUTE, ROUTE_NEXT, CONNECT, QUALIFY, KEEPALIVE, END.
+ *
+ * The hard idea: a line is a place where one call after another happens. Reports go to the newest
+ * call of the line with one of its tickets, which need not be the newest: late, doubled and
+ * reordered reports come by themselves.
+ */
+#include "tests/model/lib/session.h"
+
+#include <string.h>
+
+enum { NO_INDEX = 255 };
+
+static struct model_call *
+call_at(const struct session *session, const struct operation *operation)
+{
+    const int call = session->lines[operation->a % SESSION_LINES];
+
+    return call < 0 ? NULL : &session->model->calls[call];
+}
+
+static int
+call_index(const struct session *session, const struct operation *operation)
+{
+    return session->lines[operation->a % SESSION_LINES];
+}
+
+/* The newest ticket, or now and then an older one; -1 = the call has none. */
+static int
+ticket_pick(const struct model_call *call, uint8_t back)
+{
+    int at = call->tickets_count - 1;
+
+    if (back % 8 == 1 && at > 0) {
+        at--;
+    }
+    return at;
+}
+
+static struct zr_client *
+client_of(const struct session *session, const struct model_call *call, uint8_t who)
+{
+    return call->tenant == 1 && who % 4 == 0 ? session->world.callcenter
+                                             : session_carrier(session, call->tenant);
+}
+
+/* ---- ROUTE, ROUTE_NEXT
+ * ------------------------------------------------------------------------------ */
+
+static void
+candidates_compare(struct session *session, const struct zr_route_reply *expected,
+                   const struct zr_route_reply *got)
+{
+    (void)session_same(session, "candidates", expected->candidates_count, got->candidates_count);
+    for (int i = 0; i < expected->candidates_count && !session->differs; i++) {
+        const struct zr_candidate *want = &expected->candidates[i];
+        const struct zr_candidate *have = &got->candidates[i];
+
+        (void)session_same(session, "candidate", want->contractor, have->contractor);
+        (void)session_same(session, "candidate rate", want->rate_cents, have->rate_cents);
+        (void)session_same(session, "candidate rank", want->rank, have->rank);
+        (void)session_same(session, "candidate index", want->index, have->index);
+        (void)session_same(session, "candidate phone", (int64_t)want->phone, (int64_t)have->phone);
+        (void)session_same(session, "candidate mode", want->mode, have->mode);
+        (void)session_same(session, "ring timeout", want->ring_timeout_s, have->ring_timeout_s);
+    }
+}
+
+/* Who was passed over: the model judges everybody, the server at least those it passed. */
+static void
+skipped_compare(struct session *session, const struct zr_route_reply *expected,
+                const struct zr_route_reply *got)
+{
+    for (int i = 0; i < got->skipped_count && !session->differs; i++) {
+        int found = -1;
+
+        for (int j = 0; j < expected->skipped_count; j++) {
+            if (expected->skipped[j].contractor == got->skipped[i].contractor) {
+                found = j;
+            }
+        }
+        if (found < 0) {
+            session_differ(session, "skipped contractor", 0, got->skipped[i].contractor);
+        } else {
+            (void)session_same(session, "reasons", expected->skipped[found].reasons,
+                               got->skipped[i].reasons);
+        }
+    }
+    if (expected->candidates_count == 0) {
+        (void)session_same(session, "skipped", expected->skipped_count, got->skipped_count);
+    }
+}
+
+static void
+reply_print(FILE *output, const char *whose, const struct zr_route_reply *reply)
+{
+    (void)fprintf(output, "  %s:", whose);
+    for (int i = 0; i < reply->candidates_count; i++) {
+        (void)fprintf(output, " candidate %u rank %u rate %u", reply->candidates[i].contractor,
+                      reply->candidates[i].rank, reply->candidates[i].rate_cents);
+    }
+    for (int i = 0; i < reply->skipped_count; i++) {
+        (void)fprintf(output, " skipped %u reasons 0x%x", reply->skipped[i].contractor,
+                      reply->skipped[i].reasons);
+    }
+    (void)fprintf(output, "\n");
+}
+
+static void
+route_compare(struct session *session, int call_index_of, const struct zr_route_reply *expected,
+              const struct zr_route_reply *got)
+{
+    struct model_call *call = &session->model->calls[call_index_of];
+    struct model_ticket *ticket;
+
+    candidates_compare(session, expected, got);
+    skipped_compare(session, expected, got);
+    if (session->differs && session->output != NULL) {
+        reply_print(session->output, "expected", expected);
+        reply_print(session->output, "got", got);
+    }
+    if (session->differs || expected->candidates_count == 0) {
+        return;
+    }
+    ticket = &call->tickets[call->tickets_count - 1];
+    (void)session_same(session, "expires", (int64_t)expected->expires_ms, (int64_t)got->expires_ms);
+    (void)session_same(session, "qualify_ms", expected->qualify_ms, got->qualify_ms);
+    (void)session_same(session, "attempt", expected->attempt, got->attempt);
+    call->call_ref = got->call_ref;
+    ticket->length = (uint8_t)got->ticket_length;
+    memcpy(ticket->bytes, got->ticket, sizeof ticket->bytes);
+    ticket->reply = *got;
+}
+
+static int
+call_new(struct session *session, const struct operation *operation)
+{
+    struct model *model = session->model;
+    const int line = operation->a % SESSION_LINES;
+    struct model_call *call;
+
+    if (model->calls_count == MODEL_CALLS) {
+        return -1;
+    }
+    call = &model->calls[model->calls_count];
+    memset(call, 0, sizeof *call);
+    call->tenant = 1 + (uint32_t)line % 2;
+    call->call_id = session_id(session, 3);
+    call->connected = -1;
+    call->lease_contractor = -1;
+    call->ringing = -1;
+    session->lines[line] = model->calls_count;
+    return model->calls_count++;
+}
+
+static void
+route_request_fill(const struct session *session, const struct operation *operation,
+                   const struct model_call *call, struct zr_route_request *request)
+{
+    const struct model *model = session->model;
+    const struct model_slot *slot = &model->slots[operation->b % MODEL_SLOTS];
+    const uint8_t flags = operation->d;
+
+    request->call_id = call->call_id;
+    request->zips[0] = slot->zip;
+    request->zips_count = 1;
+    request->category = slot->category;
+    request->caller = model_caller(operation->c % MODEL_CALLERS);
+    request->caller_kind = ZR_CALLER_PLAIN;
+    if (operation->c % 16 == 15) {
+        request->caller = 0;
+        request->caller_kind = ZR_CALLER_WITHHELD;
+    }
+    request->want = (uint8_t)(flags % 4 == 0 ? 3 : 1);
+    request->flags = 2 | 4;
+    request->attestation = (uint8_t)(operation->n % 4);
+    if (operation->n / 4 % 16 == 0) {
+        request->flags = 4;
+    }
+    if (operation->n / 64 % 16 == 0) {
+        const struct model_slot *other =
+            &model->slots[(operation->b + MODEL_CATEGORIES) % MODEL_SLOTS];
+
+        request->zips[1] = other->zip;
+        request->zips_count = 2;
+    }
+}
+
+/* Its tickets are over and nobody answered: whether it is remembered is nobody's promise (M6). */
+static bool
+is_forgotten(const struct model *model, int index)
+{
+    const struct model_call *call = &model->calls[index];
+
+    return !call->durable && call->known_until_ms != 0 && model->now_ms >= call->known_until_ms;
+}
+
+static void
+play_route(struct session *session, const struct operation *operation)
+{
+    static struct zr_route_request request;
+    static struct zr_route_reply expected;
+    static struct zr_route_reply reply;
+    struct model *model = session->model;
+    const bool is_query = operation->n / 4 % 16 == 0; /* Of a call id that nothing else uses. */
+    const bool again = operation->d / 4 % 4 == 0 && !is_query;
+    struct model_asker asker;
+    struct zr_client *client;
+    int call = call_index(session, operation);
+    int status;
+
+    if (!again || call < 0 || is_forgotten(session->model, call)) {
+        call = call_new(session, operation);
+    }
+    if (call < 0) {
+        session_skip(session);
+        return;
+    }
+    memset(&request, 0, sizeof request);
+    memset(&expected, 0, sizeof expected);
+    if (again && operation->d / 16 % 2 == 0 && model->calls[call].tickets_count > 0) {
+        request = model->calls[call].request; /* Word for word. */
+    } else {
+        route_request_fill(session, operation, &model->calls[call], &request);
+    }
+    client = client_of(session, &model->calls[call], operation->d / 64);
+    asker.tenant = model->calls[call].tenant;
+    asker.callcenter = client == session->world.callcenter;
+    status = model_route(model, &asker, call, &request, &expected);
+    if (status == MODEL_REPEATED) {
+        const struct zr_route_reply *before =
+            &model->calls[call].tickets[model->calls[call].route_ticket].reply;
+
+        if (session_expect(session,
+                           &(struct session_question){client, ZR_OP_ROUTE, &request, &reply},
+                           (struct session_expected){.duplicate = true})) {
+            (void)session_same(session, "repeated ROUTE's ticket", 0,
+                               memcmp(reply.ticket, before->ticket, before->ticket_length));
+        }
+        return;
+    }
+    if (session_expect(session, &(struct session_question){client, ZR_OP_ROUTE, &request, &reply},
+                       (struct session_expected){.status = status})) {
+        route_compare(session, call, &expected, &reply);
+    }
+}
+
+static void
+play_next(struct session *session, const struct operation *operation)
+{
+    static const uint8_t outcomes[] = {
+        ZR_OUTCOME_NO_ANSWER, ZR_OUTCOME_NO_ANSWER, ZR_OUTCOME_BUSY,   ZR_OUTCOME_DECLINED,
+        ZR_OUTCOME_FORWARDED, ZR_OUTCOME_VOICEMAIL, ZR_OUTCOME_FAILED, ZR_OUTCOME_FAILED,
+        ZR_OUTCOME_NO_ANSWER, ZR_OUTCOME_NO_ANSWER, ZR_OUTCOME_BUSY,   ZR_OUTCOME_DECLINED,
+        ZR_OUTCOME_FORWARDED, ZR_OUTCOME_VOICEMAIL, ZR_OUTCOME_FAILED, ZR_OUTCOME_CALLER_CANCELLED};
+    static struct zr_route_reply expected;
+    static struct zr_route_reply reply;
+    struct model_call *call = call_at(session, operation);
+    struct zr_route_next_request request = {
+        .ring_ms = 1000, .explain = true, .outcome = outcomes[operation->b % 16]};
+    const int ticket = call == NULL ? -1 : ticket_pick(call, operation->c);
+    int status;
+
+    if (ticket < 0) {
+        session_skip(session);
+        return;
+    }
+    request.index = (uint8_t)(call->tickets[ticket].attempt +
+                              (operation->c / 8 % 4 == 0 ? operation->d % 3 : 0));
+    request.ticket_length = call->tickets[ticket].length;
+    memcpy(request.ticket, call->tickets[ticket].bytes, sizeof request.ticket);
+    memset(&expected, 0, sizeof expected);
+    status = model_route_next(session->model, call_index(session, operation), ticket, &request,
+                              &expected);
+    if (status == MODEL_REPEATED) {
+        (void)session_expect(session,
+                             &(struct session_question){client_of(session, call, operation->d),
+                                                        ZR_OP_ROUTE_NEXT, &request, &reply},
+                             (struct session_expected){.status = call->tickets[ticket].next_status,
+                                                       .duplicate = true});
+        return;
+    }
+    if (session_expect(session,
+                       &(struct session_question){client_of(session, call, operation->d),
+                                                  ZR_OP_ROUTE_NEXT, &request, &reply},
+                       (struct session_expected){.status = status}) &&
+        (status == ZR_STATUS_OK || status == ZR_STATUS_EXHAUSTED)) {
+        route_compare(session, call_index(session, operation), &expected, &reply);
+    }
+}
+
+/* ---- CONNECT
+ * ------------------------------------------------------------------------------------------ */
+
+static uint64_t
+answered_pick(const struct session *session, const struct model_ticket *ticket, uint8_t shape)
+{
+    switch (shape % 16) {
+    case 1:
+        return ticket->issued_ms;
+    case 2:
+        return ticket->expires_ms - 1;
+    case 3:
+        return ticket->expires_ms;
+    case 4:
+        return ticket->issued_ms - 1;
+    case 5:
+        return session->model->now_ms + 5000;
+    case 6:
+        return session->model->now_ms + 5001;
+    case 7:
+        return session->model->now_ms;
+    default:
+        return 0;
+    }
+}
+
+static void
+play_connect(struct session *session, const struct operation *operation)
+{
+    struct model_call *call = call_at(session, operation);
+    struct zr_connect_request request = {0};
+    struct zr_connect_reply expected = {0};
+    struct zr_connect_reply reply;
+    struct session_expected wanted;
+    const int ticket = call == NULL ? -1 : ticket_pick(call, operation->b);
+
+    if (ticket < 0) {
+        session_skip(session);
+        return;
+    }
+    request.index = (uint8_t)(call->tickets[ticket].attempt +
+                              (operation->c % 3 == 0 ? operation->c / 3 % 3 : 0));
+    request.answered_at_ms = answered_pick(session, &call->tickets[ticket], operation->d);
+    request.ticket_length = call->tickets[ticket].length;
+    memcpy(request.ticket, call->tickets[ticket].bytes, sizeof request.ticket);
+    wanted.status = model_connect(
+        session->model,
+        (struct model_report){.call = call_index(session, operation), .ticket = ticket}, &request,
+        &expected, &wanted.duplicate);
+    if (!session_expect(session,
+                        &(struct session_question){client_of(session, call, operation->b / 8),
+                                                   ZR_OP_CONNECT, &request, &reply},
+                        wanted)) {
+        return;
+    }
+    if (wanted.status == ZR_STATUS_OK || wanted.status == ZR_STATUS_ALREADY_CONNECTED) {
+        (void)session_same(session, "connected contractor", expected.contractor, reply.contractor);
+    }
+    if (wanted.status == ZR_STATUS_OK) {
+        (void)session_same(session, "hold", expected.hold_cents, reply.hold_cents);
+        (void)session_same(session, "amount", expected.amount_cents, reply.amount_cents);
+        (void)session_same(session, "call state", expected.state, reply.state);
+        (void)session_same(session, "settlement", expected.settlement, reply.settlement);
+        (void)session_same(session, "qualify_ms", expected.qualify_ms, reply.qualify_ms);
+    }
+}
+
+/* ---- QUALIFY, KEEPALIVE, END
+ * ----------------------------------------------------------------------------- */
+
+static const uint32_t talks[] = {10000, 9999, 0, 30000, 5000, 15000, 60000, 10001, 3600000};
+
+static void
+settlement_compare(struct session *session, bool is_end, const struct zr_settlement_reply *expected,
+                   const struct zr_settlement_reply *got)
+{
+    (void)session_same(session, "settlement", expected->settlement, got->settlement);
+    (void)session_same(session, "amount", expected->amount_cents, got->amount_cents);
+    (void)session_same(session, "contractor", expected->contractor, got->contractor);
+    (void)session_same(session, "talk", expected->talk_ms, got->talk_ms);
+    (void)session_same(session, "call state", expected->state, got->state);
+    (void)session_same(session, "flagged", expected->flagged, got->flagged);
+    if (is_end) {
+        (void)session_same(session, "dry", expected->dry, got->dry);
+    } else {
+        session->not_compared[NOT_COMPARED_DRY] += got->dry != expected->dry;
+    }
+}
+
+static void
+play_qualify(struct session *session, const struct operation *operation)
+{
+    struct model_call *call = call_at(session, operation);
+    const bool keepalive = operation->kind == PLAY_KEEPALIVE;
+    struct zr_qualify_request request = {.talk_ms = talks[operation->b % 9]};
+    struct zr_settlement_reply expected = {0};
+    struct zr_settlement_reply reply;
+    struct session_expected wanted = {0};
+
+    if (call == NULL) {
+        session_skip(session);
+        return;
+    }
+    request.call_id = call->call_id;
+    wanted.status = model_qualify(
+        session->model,
+        (struct model_report){.call = call_index(session, operation), .keepalive = keepalive},
+        &request, &expected, &wanted.duplicate);
+    if (session_expect(session,
+                       &(struct session_question){client_of(session, call, operation->c),
+                                                  keepalive ? ZR_OP_KEEPALIVE : ZR_OP_QUALIFY,
+                                                  &request, &reply},
+                       wanted) &&
+        wanted.status == ZR_STATUS_OK) {
+        settlement_compare(session, false, &expected, &reply);
+    }
+}
+
+static void
+play_end(struct session *session, const struct operation *operation)
+{
+    struct model_call *call = call_at(session, operation);
+    struct zr_end_request request = {.talk_ms = talks[operation->c % 9],
+                                     .index = NO_INDEX,
+                                     .who_hung_up = ZR_HUNG_UP_CALLER,
+                                     .voicemail = operation->d % 8 == 0,
+                                     .caller_stays = operation->d / 8 % 6 == 0};
+    struct zr_settlement_reply expected = {0};
+    struct zr_settlement_reply reply;
+    struct session_expected wanted;
+    int ticket;
+
+    if (call == NULL) {
+        session_skip(session);
+        return;
+    }
+    request.call_id = call->call_id;
+    ticket = operation->b % 2 == 0 ? -1 : ticket_pick(call, operation->b / 8);
+    if (ticket < 0 && !call->durable && !model_remembers(session->model, call)) {
+        ticket = ticket_pick(call, 0); /* Whether it is still remembered is nobody's promise. */
+    }
+    if (ticket >= 0) {
+        request.ticket_length = call->tickets[ticket].length;
+        memcpy(request.ticket, call->tickets[ticket].bytes, sizeof request.ticket);
+        if (operation->b / 2 % 4 != 0) {
+            request.index = call->tickets[ticket].attempt;
+            request.answered_at_ms = call->tickets[ticket].issued_ms + 1;
+            if (operation->b / 64 == 0) {
+                request.answered_at_ms =
+                    answered_pick(session, &call->tickets[ticket], operation->d / 16);
+            }
+        }
+    }
+    wanted.status =
+        model_end(session->model,
+                  (struct model_report){.call = call_index(session, operation), .ticket = ticket},
+                  &request, &expected, &wanted.duplicate);
+    if (session_expect(session,
+                       &(struct session_question){client_of(session, call, operation->d / 64),
+                                                  ZR_OP_END, &request, &reply},
+                       wanted) &&
+        (wanted.status == ZR_STATUS_OK || wanted.status == ZR_STATUS_SETTLEMENT_FINAL)) {
+        settlement_compare(session, true, &expected, &reply);
+    }
+}
+
+static void
+play_decline(struct session *session, const struct operation *operation)
+{
+    struct model_call *call = call_at(session, operation);
+    struct model *model = session->model;
+    struct zr_decline_request request = {0};
+    struct zr_decline_reply reply;
+    struct session_expected wanted;
+    int contractor = operation->b % MODEL_CONTRACTORS;
+
+    if (call == NULL || call->tickets_count == 0) {
+        session_skip(session);
+        return;
+    }
+    if (operation->b % 4 != 0 && call->ringing >= 0) {
+        contractor = call->ringing;
+    }
+    request.call_ref = call->call_ref;
+    request.contractor = model->contractors[contractor].number;
+    wanted.status =
+        model_decline(model, call_index(session, operation), &request, &wanted.duplicate);
+    (void)session_expect(
+        session,
+        &(struct session_question){session_portal(session, model->contractors[contractor].tenant),
+                                   ZR_OP_DECLINE, &request, &reply},
+        wanted);
+}
+
+void
+play_calls(struct session *session, const struct operation *operation)
+{
+    static void (*const plays[])(struct session *, const struct operation *) = {
+        play_route, play_next, play_connect, play_qualify, play_qualify, play_end, play_decline};
+
+    plays[operation->kind - PLAY_ROUTE](session, operation);
+    if (session->traces) {
+        (void)fprintf(session->output, "        call %d\n", call_index(session, operation));
+    }
+}

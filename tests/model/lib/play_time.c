@@ -1,0 +1,107 @@
+/*
+ * play_time.c - the clock, requests that are sent again, and restarts.
+ *
+ * The hard idea: the interesting moments are one millisecond before a deadline, at it, and one
+ * after. The model knows the deadlines ahead; the server is only told how far to go.
+ */
+#include "tests/model/lib/session.h"
+
+#include <string.h>
+
+enum { HORIZON_HOURS = 72, DOUBT_MS = 100 };
+
+/* Both clocks move. Leases are given back in steps of 100 ms: never stop inside such a step. */
+static void
+clock_move(struct session *session, uint64_t to_ms)
+{
+    struct model *model = session->model;
+    uint64_t now_ms;
+
+    if (to_ms > model->now_ms + 20 * MODEL_DAY_MS) {
+        to_ms = model->now_ms + 20 * MODEL_DAY_MS;
+    }
+    now_ms = server_advance(&session->world.server, to_ms - model->now_ms);
+    model_advance(model, to_ms);
+    (void)session_same(session, "clock", (int64_t)to_ms, (int64_t)now_ms);
+    while (!session->differs && model_in_doubt(model)) {
+        now_ms = server_advance(&session->world.server, DOUBT_MS);
+        model_advance(model, model->now_ms + DOUBT_MS);
+        (void)session_same(session, "clock", (int64_t)model->now_ms, (int64_t)now_ms);
+    }
+}
+
+static void
+play_jump(struct session *session, const struct operation *operation)
+{
+    const uint64_t due_ms = model_deadline(session->model, operation->a);
+
+    if (due_ms <= session->model->now_ms) {
+        session_skip(session);
+        return;
+    }
+    clock_move(session, due_ms - 1 + operation->b % 3);
+}
+
+/* The same key again: the stored reply, byte for byte; with another body nothing happens. */
+static void
+play_retry(struct session *session, const struct operation *operation)
+{
+    static union zr_any_message request;
+    static union zr_any_message reply;
+    const uint32_t kept =
+        session->keyed_count < SESSION_KEYED ? session->keyed_count : SESSION_KEYED;
+    const struct session_keyed *keyed;
+    const struct zr_operation *op;
+    struct zr_call_info info = {0};
+    bool is_old;
+    bool is_other;
+    int result;
+
+    if (kept == 0) {
+        session_skip(session);
+        return;
+    }
+    keyed = &session->keyed[(session->keyed_count - 1 - operation->a % kept) % SESSION_KEYED];
+    op = zr_operation_find(keyed->op);
+    is_old = session->model->now_ms > keyed->key_ms + HORIZON_HOURS * MODEL_HOUR_MS;
+    is_other = operation->b % 3 == 0 && keyed->op == ZR_OP_CLAIM;
+    if (zr_status_class((uint16_t)keyed->result) != ZR_CLASS_DONE &&
+        zr_status_class((uint16_t)keyed->result) != ZR_CLASS_REFUSED) {
+        session_skip(session); /* Nothing was stored: it would be executed. */
+        return;
+    }
+    memcpy(&request, &keyed->request, sizeof request);
+    memset(&reply, 0, sizeof reply);
+    if (is_other) {
+        request.claim_request.accept_backup = !request.claim_request.accept_backup;
+    }
+    result = zr_call(keyed->client, keyed->op, &request, &reply, 0, &info);
+    if (is_old || is_other) {
+        (void)session_same(session, "status of a retry",
+                           is_old ? ZR_STATUS_KEY_EXPIRED : ZR_STATUS_IDEMPOTENCY_MISMATCH, result);
+        return;
+    }
+    (void)session_same(session, "status of a retry", keyed->result, result);
+    (void)session_same(session, "DUPLICATE of a retry", 1, info.duplicate);
+    (void)session_same(session, "reply of a retry", 0,
+                       memcmp(&reply, &keyed->reply, op->reply->struct_bytes));
+}
+
+void
+play_time(struct session *session, const struct operation *operation)
+{
+    switch (operation->kind) {
+    case PLAY_ADVANCE:
+        clock_move(session, session->model->now_ms + operation->n);
+        break;
+    case PLAY_JUMP:
+        play_jump(session, operation);
+        break;
+    case PLAY_RETRY:
+        play_retry(session, operation);
+        break;
+    default:
+        session_restart(session, operation->a % 2 == 0);
+        break;
+    }
+}

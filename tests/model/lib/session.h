@@ -1,0 +1,149 @@
+/*
+ * session.h - the model and a real server side by side, and the run that drives both.
+ *
+ * A session plays operations: it makes the request, asks the model what must come back, asks the
+ * server over the client library, and compares. The first difference ends it. Nothing here decides
+ * what is right; that is the model's.
+ */
+#ifndef ZR_TEST_MODEL_SESSION_H
+#define ZR_TEST_MODEL_SESSION_H
+
+#include "tests/lib/world.h"
+#include "tests/model/lib/model.h"
+#include "tests/model/lib/operation.h"
+
+enum {
+    SESSION_LINES = 12, /* Calls that go on at once: even ones of tenant 1, odd ones of tenant 2. */
+    SESSION_KEYED = 24, /* Requests under a key that may be sent again. */
+    SESSION_READS = 192,
+};
+
+/* A request that was answered under its key. */
+struct session_keyed {
+    struct zr_client *client;
+    uint16_t op;
+    int result;
+    uint64_t key_ms;
+    union zr_any_message request, reply;
+};
+
+/* One read of a comparison: answered by the server, judged by `judge`. */
+struct session;
+typedef void (*session_judge_fn)(struct session *session, int index, const void *reply);
+
+struct session_read {
+    struct session *session;
+    session_judge_fn judge;
+    uint16_t op;
+    int index;
+    int result;
+};
+
+/* What is known to differ and therefore not compared: counted, so that it stays in sight. */
+enum session_not_compared {
+    NOT_COMPARED_DRY, /* `dry` in replies to QUALIFY and KEEPALIVE. */
+    NOT_COMPARED,
+};
+
+struct session {
+    struct world world;
+    struct zr_client *admin2, *portal2, *carrier2, *payments2;
+    struct model *model;
+    int lines[SESSION_LINES]; /* Call of the model, -1 = none yet. */
+    struct session_keyed keyed[SESSION_KEYED];
+    uint32_t keyed_count;
+    struct session_read reads[SESSION_READS];
+    uint32_t reads_count;
+    uint64_t serial;
+    uint64_t seed;
+    const struct operation *operation; /* Being played; NULL = a comparison at the end. */
+    FILE *output;                      /* Where differences are told; NULL = nowhere. */
+    bool traces; /* MODEL_TRACE is set: tell every operation and its answer. */
+    bool differs;
+    char what[64];    /* Of the first difference. */
+    bool duplicate;   /* The last answer was. */
+    uint64_t skipped; /* Operations that found nothing to act on. */
+    uint64_t played[PLAY_KINDS];
+    uint64_t not_compared[NOT_COMPARED];
+};
+
+/* Start a server with the market of this seed. */
+void session_open(struct session *session, uint64_t seed, FILE *output);
+
+/* Close clients and server; nonzero: AUDIT or replay found something, and it was told. */
+int session_close(struct session *session);
+
+/* Close everything without judging it: it differed already. */
+void session_discard(struct session *session);
+
+/* Play one operation and compare what can be compared at each step. */
+void session_play(struct session *session, const struct operation *operation);
+
+/* SIGKILL or SIGTERM, start on the same data: the model forgets what only memory held. */
+void session_restart(struct session *session, bool with_kill);
+
+/* Tell a difference. The first one of a session counts. */
+void session_differ(struct session *session, const char *what, int64_t expected, int64_t got);
+
+/* The same if the two are not equal. Returns whether they are. */
+bool session_same(struct session *session, const char *what, int64_t expected, int64_t got);
+
+/* Blocking, over the client library. KEYED requests get a key and are remembered. */
+int session_ask(struct session *session, struct zr_client *client, uint16_t op, void *request,
+                void *reply);
+
+/* Ask, and compare status and DUPLICATE with what the model says. True: compare the reply. */
+struct session_expected {
+    int status;
+    bool duplicate;
+};
+/* Who asks what. */
+struct session_question {
+    struct zr_client *client;
+    uint16_t op;
+    void *request;
+    void *reply;
+};
+bool session_expect(struct session *session, const struct session_question *question,
+                    struct session_expected expected);
+
+/* A client of the portal, the switch or the payments of the tenant. */
+struct zr_client *session_portal(const struct session *session, uint32_t tenant);
+struct zr_client *session_carrier(const struct session *session, uint32_t tenant);
+struct zr_client *session_payments(const struct session *session, uint32_t tenant);
+
+struct zr_id session_id(struct session *session, uint8_t tag);
+
+/* Nothing to act on: count it. */
+void session_skip(struct session *session);
+
+/* The k-th live claim of a slot, -1 = it has none. */
+int session_claim_of(const struct session *session, uint8_t slot, uint8_t k);
+
+/* ---- play_*.c ----------------------------------------------------------------------------------
+ */
+
+void play_claims(struct session *session, const struct operation *operation);
+void play_people(struct session *session, const struct operation *operation);
+void play_money(struct session *session, const struct operation *operation);
+void play_calls(struct session *session, const struct operation *operation);
+void play_time(struct session *session, const struct operation *operation);
+
+/* ---- compare.c ---------------------------------------------------------------------------------
+ */
+
+/* A few reads that rotate with the step. */
+void compare_some(struct session *session);
+
+/* Every row that can be read. */
+void compare_all(struct session *session);
+
+/* AUDIT: nothing broken, and every posting accounted for. */
+void compare_books(struct session *session);
+
+/* Learn the id of the pending offer of a slot, and of the outstanding attempt of a wallet. */
+void compare_learn_offer(struct session *session, int slot);
+void compare_learn_version(struct session *session, int contractor);
+void compare_learn_attempt(struct session *session, int contractor);
+
+#endif
