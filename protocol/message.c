@@ -460,12 +460,15 @@ block_is_older(const struct zr_shape *shape, const struct zr_header *header)
 {
     const struct zr_operation *operation = zr_operation_find(header->op);
 
-    return operation != NULL && operation->request == shape &&
+    return operation != NULL && operation->request == shape && header->version >= 1 &&
            header->version < operation->version && header->block < shape->block_bytes &&
            header->block % ZR_FRAME_ALIGN == 0 &&
            header->size >= (uint32_t)ZR_HEADER_BYTES + header->block &&
            header->size <= ZR_FRAME_BYTES_LIMIT;
 }
+
+/* Where the header says how long the block is (frame.h). */
+enum { BLOCK_AT = 20 };
 
 static enum zr_decode
 decode_older(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
@@ -486,6 +489,8 @@ decode_older(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
     result = decode_whole(message, invalid_at, shape, &widened, wide);
     if (*invalid_at >= head_bytes + missing) {
         *invalid_at = (uint16_t)(*invalid_at - missing);
+    } else if (*invalid_at >= head_bytes) {
+        *invalid_at = BLOCK_AT; /* A row that is not there and admits no 0: the block is short. */
     }
     return result;
 }
