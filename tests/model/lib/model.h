@@ -209,10 +209,9 @@ struct model_leg {
     bool unit, voicemail, ended, flagged, short_end, swept;
     int64_t rate, hold, amount, credited;
     int64_t from_credit, from_main, from_write_off; /* How the charge was paid. */
-    bool end_voicemail;
-    uint32_t qualify_ms; /* Of its ticket. */
+    bool end_voicemail, end_short;                  /* Of its END. */
+    uint32_t qualify_ms;                            /* Of its ticket. */
     uint32_t talk_ms;
-    uint32_t end_talk_ms;
     uint64_t connected_ms, answered_ms, ended_ms, alive_ms, settled_ms;
     uint64_t issued_ms, ttl_ms, stamp;
     int duplicate_of; /* Charges of that caller that stood before this one. */
@@ -291,7 +290,17 @@ struct model_policy {
     uint32_t version;
 };
 
+/* Findings that are open: the model does as the server does, and counts where it matters. */
+enum model_known {
+    MODEL_KNOWN_ORDER, /* CONNECT: TICKET_SUPERSEDED before TICKET_EXPIRED. */
+    MODEL_KNOWN_LEASE, /* CONNECT refused with INVALID_FIELD gives the lease back. */
+    MODEL_KNOWN_ROUTE, /* ROUTE again behind an END without CONNECT: not played. */
+    MODEL_KNOWN_LIST,  /* CONNECT of a list's second leaves the first one's lease to run out. */
+    MODEL_KNOWN,
+};
+
 struct model {
+    uint64_t known[MODEL_KNOWN];
     uint64_t now_ms;
     uint64_t stamp;
     struct model_policy network, category[MODEL_CATEGORIES];

@@ -164,7 +164,7 @@ rate_in_newest(const struct model_call *call, int contractor)
 {
     const struct model_ticket *newest = &call->tickets[call->tickets_count - 1];
 
-    for (int i = 0; i < newest->candidates_count; i++) {
+    for (int i = 0; i < newest->candidates_count && newest->revision == call->revision; i++) {
         if (newest->candidates[i].contractor == contractor) {
             return newest->candidates[i].rate;
         }
@@ -186,11 +186,16 @@ leg_add(struct model *model, int call_index, const struct model_ticket *ticket, 
                               .settlement = ZR_SETTLEMENT_OPEN,
                               .qualify_ms = ticket->qualify_ms,
                               .issued_ms = ticket->issued_ms};
-    if (model_remembers(model, call) && ticket->revision < call->revision) {
+    if (model_remembers(model, call) && ticket->revision < call->revision &&
+        rate_in_newest(call, leg->contractor) >= 0) {
         leg->rate = rate_in_newest(call, leg->contractor);
     }
     call->durable = true;
-    call->lease_contractor = -1;
+    if (call->lease_contractor == leg->contractor) {
+        call->lease_contractor = -1;
+    } else if (call->lease_contractor >= 0) {
+        model->known[MODEL_KNOWN_LIST]++;
+    }
     call->ringing = -1;
     return call->legs_count++;
 }
@@ -206,7 +211,7 @@ connect_fill(const struct model *model, int call_index, int leg_index,
     const struct model_leg *leg = &call->legs[leg_index];
 
     reply->hold_cents = leg->hold;
-    reply->amount_cents = leg->amount;
+    reply->amount_cents = leg->amount - leg->credited;
     reply->contractor = model->contractors[leg->contractor].number;
     reply->qualify_ms = leg->qualify_ms;
     reply->state = call->state;
@@ -250,8 +255,6 @@ connect_do(struct model *model, int call_index, int leg_index,
     leg->hold = call_is_charged(call) ? 0 : leg->rate;
     call->connected = leg_index;
     call->state = ZR_CALL_CONNECTED;
-    call->lease_contractor = -1;
-    call->ringing = -1;
     who->misses = 0;
     who->failed_row = 0;
     model_use(model, leg->contractor,
@@ -311,6 +314,10 @@ model_connect(struct model *model, struct model_report report,
         connect_fill(model, call_index, leg, reply);
         return ZR_STATUS_OK;
     }
+    if (status == ZR_STATUS_INVALID_FIELD && call->lease_contractor == contractor) {
+        call->lease_contractor = -1;
+        model->known[MODEL_KNOWN_LEASE]++;
+    }
     if (status != ZR_STATUS_OK) {
         return status;
     }
@@ -342,19 +349,20 @@ model_connect(struct model *model, struct model_report report,
  * --------------------------------------------------------------------------------- */
 
 static void
-settlement_fill(const struct model *model, int call_index, int leg_index,
+settlement_fill(const struct model *model, int call_index, int leg_index, bool is_end,
                 struct zr_settlement_reply *reply)
 {
     const struct model_call *call = &model->calls[call_index];
     const struct model_leg *leg = &call->legs[leg_index];
 
-    reply->amount_cents = leg->amount;
+    reply->amount_cents = leg->amount - leg->credited;
     reply->contractor = model->contractors[leg->contractor].number;
     reply->talk_ms = leg->talk_ms;
     reply->state = call->state;
     reply->settlement = leg->settlement;
     reply->flagged = leg->flagged;
-    reply->dry = model_posted(model, leg->contractor) < leg->rate;
+    /* Told by END alone: holds of other calls count. */
+    reply->dry = is_end && model_available(model, leg->contractor) < leg->rate;
 }
 
 int
@@ -375,11 +383,12 @@ model_qualify(struct model *model, struct model_report report,
         if (call->legs_count == 0 || call->state != ZR_CALL_ENDED) {
             return ZR_STATUS_NOT_CONNECTED;
         }
-        settlement_fill(model, call_index, call->legs_count - 1, reply);
+        settlement_fill(model, call_index, call->legs_count - 1, false, reply);
         *duplicate = true;
         return ZR_STATUS_OK;
     }
     leg = &call->legs[call->connected];
+    *duplicate = !keepalive && talk_cut(model, call_index, leg, request->talk_ms) <= leg->talk_ms;
     talk_report(model, call_index, leg, request->talk_ms);
     if (keepalive) {
         leg->alive_ms = model->now_ms;
@@ -389,7 +398,7 @@ model_qualify(struct model *model, struct model_report report,
         call->state = ZR_CALL_QUALIFIED;
         model_wallet_touched(model, leg->contractor);
     }
-    settlement_fill(model, call_index, call->connected, reply);
+    settlement_fill(model, call_index, call->connected, false, reply);
     model_settle(model);
     return ZR_STATUS_OK;
 }
@@ -397,21 +406,21 @@ model_qualify(struct model *model, struct model_report report,
 /* ---- END
  * ---------------------------------------------------------------------------------------------- */
 
-/* The new facts alone would have settled it otherwise. */
+/* The new facts alone would have settled it otherwise; what was cut once stays cut. */
 static bool
 contradicts(const struct model *model, int call_index, int leg_index,
             const struct zr_end_request *request)
 {
     const struct model_leg *leg = &model->calls[call_index].legs[leg_index];
-    const bool short_now = talk_cut(model, call_index, leg, request->talk_ms) < leg->qualify_ms;
+    const struct zr_policy *policy = &model_policy_of(model, model->calls[call_index].slot)->rules;
+    const bool is_cut = leg->flagged && policy->duration_check == ZR_DURATION_CLIP &&
+                        request->talk_ms > leg->talk_ms;
+    const bool is_short = (is_cut ? leg->talk_ms : request->talk_ms) < leg->qualify_ms;
 
-    if (request->voicemail != (leg->end_voicemail != 0)) {
-        return true;
+    if (request->voicemail || leg->end_voicemail) {
+        return request->voicemail != leg->end_voicemail;
     }
-    if (request->voicemail) {
-        return false;
-    }
-    return short_now != (leg->end_talk_ms < leg->qualify_ms);
+    return is_short != leg->end_short && is_short != (leg->talk_ms < leg->qualify_ms);
 }
 
 static void
@@ -419,17 +428,18 @@ leg_end(struct model *model, int call_index, int leg_index, const struct zr_end_
 {
     struct model_call *call = &model->calls[call_index];
     struct model_leg *leg = &call->legs[leg_index];
+    bool stays;
 
     talk_report(model, call_index, leg, request->talk_ms);
     leg->ended = true;
     leg->ended_ms = model->now_ms;
     leg->unit = false;
     leg->end_voicemail = request->voicemail;
-    leg->end_talk_ms = talk_cut(model, call_index, leg, request->talk_ms);
+    leg->end_short = talk_cut(model, call_index, leg, request->talk_ms) < leg->qualify_ms;
     if (leg->settlement == ZR_SETTLEMENT_OPEN || leg->settlement == ZR_SETTLEMENT_STALE_VOID) {
         settle(model, call_index, leg_index, request->voicemail);
     } else if (leg->settlement == ZR_SETTLEMENT_CHARGED) {
-        leg->short_end = leg->end_talk_ms < leg->qualify_ms;
+        leg->short_end = leg->end_short;
         leg->flagged = leg->flagged || leg->short_end;
         leg->voicemail = request->voicemail;
         if (request->voicemail) {
@@ -439,8 +449,15 @@ leg_end(struct model *model, int call_index, int leg_index, const struct zr_end_
     if (call->connected == leg_index) {
         call->connected = -1;
     }
-    call->state = request->caller_stays && !leg->swept ? ZR_CALL_RINGING : ZR_CALL_ENDED;
+    stays = request->caller_stays && !leg->swept && call->state != ZR_CALL_ABANDONED;
+    call->state = stays ? ZR_CALL_RINGING : ZR_CALL_ENDED;
     model_wallet_touched(model, leg->contractor);
+}
+
+static bool
+is_late(const struct model *model, const struct model_leg *leg)
+{
+    return model->now_ms > leg->issued_ms + LATE_DAYS * MODEL_DAY_MS;
 }
 
 static int
@@ -450,19 +467,19 @@ end_of_leg(struct model *model, int call_index, int leg, const struct zr_end_req
     struct model_call *call = &model->calls[call_index];
     struct model_leg *row = &call->legs[leg];
 
-    if (row->ended) {
-        settlement_fill(model, call_index, leg, reply);
+    if (row->ended ||
+        (row->swept && row->settlement != ZR_SETTLEMENT_STALE_VOID && is_late(model, row))) {
+        settlement_fill(model, call_index, leg, true, reply);
         return contradicts(model, call_index, leg, request) ? ZR_STATUS_SETTLEMENT_FINAL
                                                             : MODEL_REPEATED;
     }
-    if (row->settlement == ZR_SETTLEMENT_STALE_VOID &&
-        model->now_ms > row->issued_ms + LATE_DAYS * MODEL_DAY_MS) {
+    if (row->settlement == ZR_SETTLEMENT_STALE_VOID && is_late(model, row)) {
         model_event(model, ZR_EVENT_RECONCILE,
                     &(struct model_event){.contractor = row->contractor});
         return ZR_STATUS_TOO_LATE;
     }
     leg_end(model, call_index, leg, request);
-    settlement_fill(model, call_index, leg, reply);
+    settlement_fill(model, call_index, leg, true, reply);
     model_settle(model);
     return ZR_STATUS_OK;
 }
@@ -479,7 +496,7 @@ end_without_index(struct model *model, int call_index, int ticket_index,
             return end_of_leg(model, call_index, call->legs_count - 1, request, reply);
         }
         if (call->state == ZR_CALL_ENDED) {
-            settlement_fill(model, call_index, call->legs_count - 1, reply);
+            settlement_fill(model, call_index, call->legs_count - 1, true, reply);
             return contradicts(model, call_index, call->legs_count - 1, request)
                        ? ZR_STATUS_SETTLEMENT_FINAL
                        : MODEL_REPEATED;
@@ -510,6 +527,7 @@ end_by_ticket(struct model *model, int call_index, int ticket_index,
 {
     struct model_call *call = &model->calls[call_index];
     const struct model_ticket *ticket;
+    int leased;
     int status;
 
     if (ticket_index < 0) {
@@ -523,7 +541,12 @@ end_by_ticket(struct model *model, int call_index, int ticket_index,
     if (winner_of(call) >= 0) {
         return ZR_STATUS_ALREADY_CONNECTED;
     }
+    leased = call->lease_contractor;
     *leg = leg_add(model, call_index, ticket, request->index);
+    if (request->caller_stays && call->lease_contractor != leased) {
+        call->lease_contractor = leased;
+        model->known[MODEL_KNOWN_ROUTE]++;
+    }
     call->legs[*leg].answered_ms = request->answered_at_ms;
     model_use(model, call->legs[*leg].contractor,
               &(struct model_usage){.time_ms = model->now_ms,

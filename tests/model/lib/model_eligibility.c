@@ -105,8 +105,9 @@ static bool
 is_down(const struct model *model, const struct model_contractor *who)
 {
     const unsigned all = (1U << who->phones_count) - 1;
+    const bool uses_phones = who->modes == 0 || (who->modes & 1) != 0; /* An app has none. */
 
-    return (who->phones_down & all) == all || model->now_ms < who->down_until_ms;
+    return (uses_phones && (who->phones_down & all) == all) || model->now_ms < who->down_until_ms;
 }
 
 uint32_t

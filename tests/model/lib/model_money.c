@@ -232,6 +232,7 @@ model_credit_back(struct model *model, int call, int leg, int64_t amount)
     post(model, row->contractor, ZR_ACCOUNT_REFUNDS, ZR_ACCOUNT_CREDIT,
          amount - to_write_off - to_main);
     row->credited += amount;
+    model->contractors[row->contractor].charged -= amount; /* What stands of all charges. */
     if (row->credited == row->amount) {
         row->settlement = ZR_SETTLEMENT_CREDITED;
     }

@@ -111,17 +111,24 @@ attempts_list(const struct model *model, const int *tried, int tried_count,
  * ---------------------------------------------------------------------------------- */
 
 static bool
+has_calls_cap(const struct model_contractor *who)
+{
+    for (int i = 0; i < who->caps.caps_count; i++) {
+        if (who->caps.caps[i].measure == ZR_CAP_MEASURE_CALLS) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
 ring_matters(const struct model *model, int contractor, int slot)
 {
     const struct model_contractor *who = &model->contractors[contractor];
     const uint8_t modes = who->modes == 0 ? 1 : who->modes;
-    bool matters = who->caps.spacing_s > 0 || (modes & 1) == 0 ||
-                   model_policy_of(model, slot)->cooldown_misses > 0;
 
-    for (int i = 0; i < who->caps.caps_count; i++) {
-        matters = matters || who->caps.caps[i].measure == ZR_CAP_MEASURE_CALLS;
-    }
-    return matters;
+    return who->caps.spacing_s > 0 || (modes & 1) == 0 || has_calls_cap(who) ||
+           model_policy_of(model, slot)->cooldown_misses > 0;
 }
 
 static void
@@ -142,9 +149,11 @@ ring_begin(struct model *model, int call_index, const struct model_ticket *ticke
         return;
     }
     who->last_ring_ms = model->now_ms;
-    model_use(model, contractor,
-              &(struct model_usage){
-                  .time_ms = model->now_ms, .amount = 1, .measure = ZR_CAP_MEASURE_CALLS});
+    if (has_calls_cap(who)) { /* Rings of before the cap left no trace. */
+        model_use(model, contractor,
+                  &(struct model_usage){
+                      .time_ms = model->now_ms, .amount = 1, .measure = ZR_CAP_MEASURE_CALLS});
+    }
     model_event(model, ZR_EVENT_CALL_OFFERED,
                 &(struct model_event){.contractor = contractor,
                                       .zip = model->slots[call->slot].zip,
@@ -153,18 +162,14 @@ ring_begin(struct model *model, int call_index, const struct model_ticket *ticke
     model_caps_judge(model, contractor);
 }
 
+/* Somebody did not pick up: noted behind the decision about who rings next. */
 static void
-ring_end(struct model *model, int call_index, int contractor, uint8_t outcome)
+ring_missed(struct model *model, int call_index, int contractor, uint8_t outcome)
 {
-    struct model_call *call = &model->calls[call_index];
+    const struct model_call *call = &model->calls[call_index];
     struct model_contractor *who = &model->contractors[contractor];
     const struct model_policy *policy = model_policy_of(model, call->slot);
 
-    call->lease_contractor = -1;
-    call->ringing = -1;
-    if (outcome == ZR_OUTCOME_CALLER_CANCELLED) {
-        return;
-    }
     if (!ring_matters(model, contractor, call->slot) && outcome != ZR_OUTCOME_FAILED) {
         return;
     }
@@ -229,9 +234,9 @@ route_fill(const struct model_call *call, const struct model_ticket *ticket,
     reply->attempt = ticket->attempt;
 }
 
-/* The ZIPs' cascades are not the same contractors in the same order (R41). */
+/* The ZIPs' cascades are not the same contractors in the same order and state (R41). */
 static bool
-zips_differ(const struct model *model, const struct zr_route_request *request)
+zips_differ(const struct model *model, int call, const struct zr_route_request *request)
 {
     const int first = model_slot_at(model, request->zips[0], request->category);
 
@@ -243,7 +248,8 @@ zips_differ(const struct model *model, const struct zr_route_request *request)
             const int b = claim_of_rank(model, other, rank);
 
             if ((a < 0) != (b < 0) ||
-                (a >= 0 && model->claims[a].contractor != model->claims[b].contractor)) {
+                (a >= 0 && (model->claims[a].contractor != model->claims[b].contractor ||
+                            model_reasons(model, call, a) != model_reasons(model, call, b)))) {
                 return true;
             }
         }
@@ -304,6 +310,8 @@ call_is_known(const struct model *model, struct model_call *call, bool hold)
         model_policy_of(model, call->slot)->rules.cascade_budget_s + TICKET_EXTRA_S;
 
     if (hold) {
+        /* Another question about a call that rings is another revision of it. */
+        call->revision = (uint8_t)(call->revision + (call->first_ms != 0));
         call->first_ms = call->first_ms == 0 ? model->now_ms : call->first_ms;
         call->known_until_ms = model->now_ms + life_s * MODEL_SECOND_MS;
     }
@@ -324,31 +332,31 @@ model_route(struct model *model, const struct model_asker *asker, int call_index
 {
     struct model_call *call = &model->calls[call_index];
     const bool hold = (request->flags & HOLD) != 0;
-    const bool is_same = memcmp(&call->granted, request, sizeof *request) == 0;
     struct model_ticket *ticket;
     unsigned want = request->want;
 
-    if (is_blocked(model, request, 0)) {
-        return ZR_STATUS_BLOCKED;
-    }
     if (!model_remembers(model, call)) {
         call->remembered = false;
         call->cancelled = false;
     }
-    if (hold && is_repeat(model, call, request)) {
+    if (hold && is_repeat(model, call, request) && !is_blocked(model, request, 0)) {
         return MODEL_REPEATED;
     }
     if (request->zips_count > 1 && (request->flags & ADDRESS_CONFIRMED) == 0 &&
-        zips_differ(model, request)) {
+        zips_differ(model, call_index, request)) {
         memcpy(reply->zips, request->zips, sizeof reply->zips);
         return ZR_STATUS_NEED_ADDRESS;
+    }
+    if (is_blocked(model, request, 0)) {
+        return ZR_STATUS_BLOCKED;
     }
     if (hold && (call->durable || call->cancelled)) {
         return ZR_STATUS_CALL_CONNECTED;
     }
     call_take_facts(model, asker, call, request);
     call_is_known(model, call, hold);
-    if (hold && (is_over_budget(model, call) || (call->exhausted && is_same))) {
+    if (hold && (is_over_budget(model, call) ||
+                 call->attempt >= model_policy_of(model, call->slot)->rules.max_attempts)) {
         attempts_list(model, call->tried, call->tried_count, reply);
         return ZR_STATUS_EXHAUSTED;
     }
@@ -391,11 +399,10 @@ next_attempt(struct model *model, int call_index, struct model_ticket *old, uint
     const struct zr_policy *policy = &model_policy_of(model, call->slot)->rules;
     const struct model_ticket before = *old;
     unsigned want;
-    const int old_place = (int)(old - call->tickets);
+    const int old_place = (int)(old - call->tickets) - (call->tickets_count == MODEL_TICKETS);
     struct model_ticket *ticket = ticket_new(model, call);
-    const int shifted = before.issued_ms == call->tickets[old_place].issued_ms ? 0 : 1;
 
-    old = old_place - shifted >= 0 ? &call->tickets[old_place - shifted] : NULL;
+    old = old_place >= 0 ? &call->tickets[old_place] : NULL; /* The oldest had to go. */
     memcpy(ticket->tried, before.tried, sizeof ticket->tried);
     ticket->tried_count = before.tried_count;
     for (int i = 0; i <= index - before.attempt; i++) {
@@ -418,7 +425,7 @@ next_attempt(struct model *model, int call_index, struct model_ticket *old, uint
     }
     route_fill(call, ticket, reply);
     if (old != NULL) {
-        old->next_asked = true;
+        old->next_asked = reply->candidates_count > 0;
         old->next_status = reply->candidates_count > 0 ? ZR_STATUS_OK : ZR_STATUS_EXHAUSTED;
     }
     if (reply->candidates_count == 0) {
@@ -437,6 +444,7 @@ model_route_next(struct model *model, int call_index, int ticket_index,
     struct model_call *call = &model->calls[call_index];
     struct model_ticket *ticket = &call->tickets[ticket_index];
     const int place = request->index - ticket->attempt;
+    int contractor;
     int status;
 
     if (ticket->query || place < 0 || place >= ticket->candidates_count) {
@@ -457,12 +465,15 @@ model_route_next(struct model *model, int call_index, int ticket_index,
     if (ticket->next_asked) {
         return MODEL_REPEATED;
     }
-    ring_end(model, call_index, ticket->candidates[place].contractor, request->outcome);
+    contractor = ticket->candidates[place].contractor;
+    call->lease_contractor = -1;
+    call->ringing = -1;
     if (request->outcome == ZR_OUTCOME_CALLER_CANCELLED) {
         call->cancelled = true;
         return ZR_STATUS_ABANDONED;
     }
     status = next_attempt(model, call_index, ticket, request->index, reply);
+    ring_missed(model, call_index, contractor, request->outcome);
     model_settle(model);
     return status;
 }
@@ -476,6 +487,7 @@ model_restarted(struct model *model)
         call->remembered = false;
         call->cancelled = false;
         call->exhausted = false;
+        call->revision = 0;
         call->first_ms = 0;
         call->known_until_ms = 0;
         call->attempt = 0;

@@ -56,9 +56,8 @@ model_sweep(struct model *model, int call_index, int leg_index)
         call->connected = -1;
         call->state = ZR_CALL_ENDED;
     }
-    if (leg->settlement != ZR_SETTLEMENT_STALE_VOID) { /* Its proof was its END. */
-        leg->ended = true;
-        leg->end_talk_ms = leg->talk_ms;
+    if (leg->settlement != ZR_SETTLEMENT_STALE_VOID) { /* Its proof stands for an END. */
+        leg->end_short = leg->talk_ms < leg->qualify_ms;
     }
     model_wallet_touched(model, leg->contractor);
 }

@@ -39,12 +39,6 @@ struct session_read {
     int result;
 };
 
-/* What is known to differ and therefore not compared: counted, so that it stays in sight. */
-enum session_not_compared {
-    NOT_COMPARED_DRY, /* `dry` in replies to QUALIFY and KEEPALIVE. */
-    NOT_COMPARED,
-};
-
 struct session {
     struct world world;
     struct zr_client *admin2, *portal2, *carrier2, *payments2;
@@ -64,7 +58,6 @@ struct session {
     bool duplicate;   /* The last answer was. */
     uint64_t skipped; /* Operations that found nothing to act on. */
     uint64_t played[PLAY_KINDS];
-    uint64_t not_compared[NOT_COMPARED];
 };
 
 /* Start a server with the market of this seed. */

@@ -46,8 +46,8 @@ run_play(const struct operation *operations, uint32_t count, uint64_t seed, FILE
         for (int i = 0; i < PLAY_KINDS; i++) {
             totals->played[i] += session.played[i];
         }
-        for (int i = 0; i < NOT_COMPARED; i++) {
-            totals->not_compared[i] += session.not_compared[i];
+        for (int i = 0; i < MODEL_KNOWN; i++) {
+            totals->known[i] += model.known[i];
         }
     }
     (void)snprintf(last_what, sizeof last_what, "%s", session.differs ? session.what : "");
