@@ -39,6 +39,7 @@ enum {
     TAIL_ROWS = 4096,
     ZIPS_A_COMMIT = 5000,
     RATE_CENTS = 2000,
+    TENANT = 7,
     CLOCK_READS = 100000,
 };
 
@@ -133,10 +134,11 @@ zip_draw(struct world *world)
 
 /* ---- filling --------------------------------------------------------------------------------- */
 
-/* Office hours all week but Sunday, a cap on each day's connects and each month's spend, a list of
- * blocked callers: what a careful contractor sets. */
+/* Office hours all week but Sunday, a cap on each day's connects and each month's spend, and lists
+ * of partners and of blocked callers as long as they get, the caller's partner at the end: what
+ * the most careful contractor sets. */
 static void
-profile_fill(struct eligibility_profile *profile)
+profile_fill(struct world *world, struct eligibility_profile *profile)
 {
     profile->bits = PROFILE_SCHEDULE | PROFILE_CAPS | PROFILE_USAGE | PROFILE_FILTERS;
     memset(profile->schedule.hours, 0xFF, sizeof profile->schedule.hours - 12);
@@ -146,7 +148,14 @@ profile_fill(struct eligibility_profile *profile)
     }
     profile->caps.limits[ZR_CAP_WINDOW_DAY - 1][ZR_CAP_MEASURE_CONNECTS - 1] = 1000;
     profile->caps.limits[ZR_CAP_WINDOW_MONTH - 1][ZR_CAP_MEASURE_SPEND - 1] = 100000000;
-    profile->filters.blocked[0] = 4711;
+    profile->filters.partners_rule = 1;
+    profile->filters.partners_count = FILTER_PARTNERS_MAX;
+    for (uint32_t i = 0; i < FILTER_PARTNERS_MAX; i++) {
+        profile->filters.partners[i] = TENANT + FILTER_PARTNERS_MAX - 1 - i;
+    }
+    for (unsigned i = 0; i < FILTER_CALLERS_MAX; i++) {
+        profile->filters.blocked[i] = random_next(world); /* Hashes. */
+    }
 }
 
 static void
@@ -167,7 +176,7 @@ hot_fill(struct world *world)
         };
 
         if (change.with_profile) {
-            profile_fill(&change.profile);
+            profile_fill(world, &change.profile);
         }
         hot_publish(world->hot, &change);
         /* Its digest is made a few times a day: not what a call costs. */
@@ -263,8 +272,10 @@ decide_once(struct world *world, struct state *state, uint64_t now_ms)
 {
     const uint32_t zip = zip_draw(world);
     const uint16_t category = (uint16_t)(1 + random_next(world) % world->options.categories);
-    const struct cascade_call call = {
-        .now_ms = now_ms, .want = TICKET_CANDIDATES_MAX, .caller_hash = random_next(world)};
+    const struct cascade_call call = {.now_ms = now_ms,
+                                      .want = TICKET_CANDIDATES_MAX,
+                                      .tenant = TENANT,
+                                      .caller_hash = random_next(world)};
     const uint64_t start = clock_monotonic_ns();
     struct cascade_decision decision;
     struct slot_row slot;

@@ -7,9 +7,8 @@
 
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <sys/mman.h>
-
-enum { HOT_LINE_BYTES = 64 };
 
 enum hot_flag {
     HOT_PAUSED = 1,
@@ -18,9 +17,9 @@ enum hot_flag {
     HOT_RING_COUNTS = 8,
 };
 
-/* Two cache lines; the second is looked at only when `profile` says that there is one. */
+/* Three cache lines; the digest's two are looked at only when `profile` says that there is one. */
 struct hot_entry {
-    alignas(HOT_LINE_BYTES) atomic_flag lock;
+    alignas(ELIGIBILITY_LINE_BYTES) atomic_flag lock;
     uint8_t status;
     uint8_t flags; /* enum hot_flag */
     uint8_t modes;
@@ -34,10 +33,12 @@ struct hot_entry {
     int64_t available_cents;
     int64_t leased_cents;
     int64_t rate_max_cents;
-    alignas(HOT_LINE_BYTES) struct eligibility_digest digest;
     uint64_t last_ring_ms;
+    struct eligibility_digest digest;
 };
-_Static_assert(sizeof(struct hot_entry) == (size_t)2 * HOT_LINE_BYTES, "two cache lines");
+_Static_assert(offsetof(struct hot_entry, digest) == ELIGIBILITY_LINE_BYTES &&
+                   sizeof(struct hot_entry) == (size_t)3 * ELIGIBILITY_LINE_BYTES,
+               "three cache lines");
 
 struct hot {
     struct hot_entry *entries;
@@ -53,7 +54,7 @@ hot_open(struct arena *arena, uint32_t contractors_max)
 
     CHECK(contractors_max > 0);
     hot->entries = arena_take(arena, (size_t)contractors_max * sizeof *hot->entries,
-                              "hot: two lines per contractor (contractors_max)");
+                              "hot: three lines per contractor (contractors_max)");
     hot->profiles = arena_take(arena, (size_t)contractors_max * sizeof *hot->profiles,
                                "hot: profiles, touched for those who have one");
     hot->contractors_max = contractors_max;
@@ -160,6 +161,7 @@ hot_prefetch(const struct hot *hot, const struct slot_row *slot)
         CHECK(slot->claims[i].contractor < hot->contractors_max);
         __builtin_prefetch(entry, 1);
         __builtin_prefetch(&entry->digest, 0);
+        __builtin_prefetch(&entry->digest.lists, 0);
     }
 }
 

@@ -1,6 +1,6 @@
 /*
  * hot.h - what a decision needs to know of a contractor, in one cache line of memory; two for
- * those who have hours, caps or filters.
+ * those who have hours or caps, three for those who list partners or callers.
  *
  * A dense array indexed by the contractor's number. Two kinds of fields, two writers:
  *

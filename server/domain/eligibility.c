@@ -57,19 +57,19 @@ digest_window(struct eligibility_digest *digest, const struct eligibility_profil
     }
 }
 
-static uint64_t
-caller_bit(uint64_t caller_hash)
-{
-    return UINT64_C(1) << (caller_hash & 63);
-}
-
 static void
 digest_filters(struct eligibility_digest *digest, const struct filters_row *filters)
 {
     digest->attestation_min = filters->attestation_min;
-    digest->partners = filters->partners_rule != 0;
+    digest->partners_rule = filters->partners_rule;
+    CHECK(filters->partners_count <= FILTER_PARTNERS_MAX);
+    digest->partners_count = filters->partners_count;
+    for (uint8_t i = 0; i < filters->partners_count; i++) {
+        digest->lists.partners[i] = filters->partners[i];
+    }
     for (int i = 0; i < FILTER_CALLERS_MAX; i++) {
-        digest->blocked_bits |= filters->blocked[i] != 0 ? caller_bit(filters->blocked[i]) : 0;
+        digest->callers = digest->callers || filters->blocked[i] != 0;
+        digest->lists.callers[i] = (uint16_t)filters->blocked[i];
     }
 }
 
@@ -125,14 +125,27 @@ judge_caps(const struct eligibility_digest *digest, const struct eligibility_loa
 }
 
 static bool
-partner_is_allowed(const struct filters_row *filters, uint32_t tenant)
+partner_is_allowed(const struct eligibility_digest *digest, uint32_t tenant)
 {
     bool listed = false;
 
-    for (uint8_t i = 0; i < filters->partners_count; i++) {
-        listed = listed || filters->partners[i] == tenant;
+    for (uint8_t i = 0; i < digest->partners_count; i++) {
+        listed = listed || digest->lists.partners[i] == tenant;
     }
-    return filters->partners_rule == 0 || listed == (filters->partners_rule == 1);
+    return listed == (digest->partners_rule == 1);
+}
+
+/* False is certain. Without a branch in the loop: the callers are compared side by side. */
+static bool
+caller_may_be_blocked(const struct eligibility_lists *lists, uint64_t caller_hash)
+{
+    const uint16_t bits = (uint16_t)caller_hash;
+    uint16_t found = 0;
+
+    for (int i = 0; i < FILTER_CALLERS_MAX; i++) {
+        found |= lists->callers[i] == bits;
+    }
+    return found != 0;
 }
 
 static bool
@@ -146,17 +159,19 @@ caller_is_blocked(const struct filters_row *filters, uint64_t caller_hash)
     return blocked;
 }
 
-/* The lists are in the rows, a cache miss away: mostly the digest knows that nothing is there. */
+/* The rows are some cache misses away, none of them foreseen: only a caller whose bits are those of
+ * a blocked one has them read. */
 static uint32_t
 judge_lists(const struct eligibility_digest *digest, const struct filters_row *filters,
             const struct eligibility_call *call)
 {
     uint32_t reasons = 0;
 
-    if (digest->partners && !partner_is_allowed(filters, call->tenant)) {
+    if (digest->partners_rule != 0 && !partner_is_allowed(digest, call->tenant)) {
         reasons |= REASON_PARTNER_NOT_ALLOWED;
     }
-    if (call->caller_hash != 0 && (digest->blocked_bits & caller_bit(call->caller_hash)) != 0 &&
+    if (digest->callers && call->caller_hash != 0 &&
+        caller_may_be_blocked(&digest->lists, call->caller_hash) &&
         caller_is_blocked(filters, call->caller_hash)) {
         reasons |= REASON_CALLER_BLOCKED;
     }

@@ -10,13 +10,15 @@
  *
  * A profile is many rows, but between two edges of hours and windows all that they say of a call
  * is a few thresholds. The digest is those, with the instant until which they hold: so a
- * decision looks at one more cache line, and does calendar arithmetic a few times a day.
+ * decision looks at one more cache line, and does calendar arithmetic a few times a day. The lists
+ * of partners and callers are a line of their own in it, short enough to be looked through whole.
  */
 #ifndef ZR_ELIGIBILITY_H
 #define ZR_ELIGIBILITY_H
 
 #include "server/domain/state.h"
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -70,6 +72,16 @@ struct eligibility_profile {
     uint8_t bits;               /* enum contractor_profile */
 };
 
+enum { ELIGIBILITY_LINE_BYTES = 64 };
+
+/* What of the filters' lists fits into a cache line. A caller's 16 bits say for certain that it is
+ * not blocked; of those that they do not clear, one in thousands, the rows know. */
+struct eligibility_lists {
+    uint32_t partners[FILTER_PARTNERS_MAX];
+    uint16_t callers[FILTER_CALLERS_MAX]; /* Low bits of each hash; 0 where there is none. */
+};
+_Static_assert(sizeof(struct eligibility_lists) == ELIGIBILITY_LINE_BYTES, "one line");
+
 /* What the rows come down to until `until_ms`, exclusive; 0 = make it anew. */
 struct eligibility_digest {
     uint64_t until_ms;
@@ -81,8 +93,10 @@ struct eligibility_digest {
     uint32_t spacing_s;
     uint8_t closed; /* Reasons of the schedule. */
     uint8_t attestation_min;
-    bool partners;         /* There is a list of them: look at the rows. */
-    uint64_t blocked_bits; /* Bit (caller hash mod 64) of each blocked one: only then look. */
+    uint8_t partners_rule; /* As in the filters. */
+    uint8_t partners_count;
+    bool callers; /* Some are blocked. */
+    alignas(ELIGIBILITY_LINE_BYTES) struct eligibility_lists lists;
 };
 _Static_assert((REASON_OUT_OF_HOURS | REASON_VACATION) <= UINT8_MAX, "fit `closed`");
 

@@ -148,6 +148,65 @@ test_blocked_callers(void **state)
     assert_int_equal(judge(&scene), 0);
 }
 
+/* Few callers and partners, so that they meet often; and callers that share their low bits. */
+static uint64_t
+draw_caller(uint64_t *seed)
+{
+    return test_random_below(seed, 4) << 16 | test_random_below(seed, 8);
+}
+
+static void
+draw_lists(struct scene *scene, uint64_t *seed)
+{
+    struct filters_row *filters = &scene->profile.filters;
+
+    *filters = (struct filters_row){
+        .partners_rule = (uint8_t)test_random_below(seed, 3),
+        .partners_count = (uint8_t)test_random_below(seed, FILTER_PARTNERS_MAX + 1),
+    };
+    for (uint8_t i = 0; i < filters->partners_count; i++) {
+        filters->partners[i] = (uint32_t)test_random_below(seed, 12);
+    }
+    for (uint64_t i = test_random_below(seed, FILTER_CALLERS_MAX + 1); i > 0; i--) {
+        filters->blocked[i - 1] = draw_caller(seed);
+    }
+    scene->call.tenant = (uint32_t)test_random_below(seed, 12);
+    scene->call.caller_hash = draw_caller(seed);
+}
+
+/* What the lists say, read from the rows without any digest. */
+static uint32_t
+lists_say(const struct filters_row *filters, const struct eligibility_call *call)
+{
+    bool blocked = false;
+    bool listed = false;
+
+    for (int i = 0; i < FILTER_CALLERS_MAX; i++) {
+        blocked = blocked || (call->caller_hash != 0 && filters->blocked[i] == call->caller_hash);
+    }
+    for (int i = 0; i < filters->partners_count; i++) {
+        listed = listed || filters->partners[i] == call->tenant;
+    }
+    listed = filters->partners_rule == 2 ? !listed : listed;
+    return (blocked ? REASON_CALLER_BLOCKED : 0) |
+           (filters->partners_rule != 0 && !listed ? REASON_PARTNER_NOT_ALLOWED : 0);
+}
+
+/* M3 CALLER_BLOCKED, R69: the digest clears nobody whom the rows do not clear, and blocks nobody
+ * on the strength of some bits. */
+static void
+test_digest_says_what_the_lists_say(void **state)
+{
+    struct scene scene = scene_make();
+    uint64_t seed = test_seed();
+
+    (void)state;
+    for (int i = 0; i < 100000; i++) {
+        draw_lists(&scene, &seed);
+        assert_int_equal(judge(&scene), lists_say(&scene.profile.filters, &scene.call));
+    }
+}
+
 /* E40: A, B or C "or better"; an unknown attestation is none. */
 static void
 test_attestation_or_better(void **state)
@@ -189,6 +248,7 @@ main(void)
         cmocka_unit_test(test_rests_end_at_their_instant),
         cmocka_unit_test(test_partner_lists),
         cmocka_unit_test(test_blocked_callers),
+        cmocka_unit_test(test_digest_says_what_the_lists_say),
         cmocka_unit_test(test_attestation_or_better),
         cmocka_unit_test(test_missing_rows_say_nothing),
     };
