@@ -278,12 +278,12 @@ route_handle(struct service *service, const struct request *request, struct zr_b
     if (status == ZR_STATUS_OK && route_needs_address(service, route)) {
         status = ZR_STATUS_NEED_ADDRESS;
     }
-    if (status == ZR_STATUS_OK && (route->flags & ROUTE_FLAG_HOLD) != 0) {
-        status = route_find_call(service, request, route, &call);
-    }
     if (status == ZR_STATUS_OK && route_is_blocked(service, route)) {
         service->calls_blocked++;
         status = ZR_STATUS_BLOCKED;
+    }
+    if (status == ZR_STATUS_OK && (route->flags & ROUTE_FLAG_HOLD) != 0) {
+        status = route_find_call(service, request, route, &call);
     }
     if (status == ZR_STATUS_OK && (route->flags & ROUTE_FLAG_HOLD) != 0 && call == NULL) {
         status = route_add_call(service, request, route, &call);
