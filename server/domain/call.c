@@ -4,6 +4,7 @@
 #include "server/domain/call.h"
 
 #include "protocol/check.h"
+#include "server/domain/funds.h"
 
 #include <string.h>
 
@@ -148,6 +149,26 @@ call_ticket_judge(const struct command *command, const struct ticket *ticket, ui
         return ZR_STATUS_TICKET_EXPIRED;
     }
     return now_ms > ticket->issued_ms + CALL_SETTLE_MS ? ZR_STATUS_TOO_LATE : ZR_STATUS_OK;
+}
+
+void
+call_fill_settlement(struct state *state, struct zr_settlement_reply *reply,
+                     const struct call_view *call, const struct call_leg_row *leg)
+{
+    struct wallet_row wallet;
+
+    state_wallet_get(state, leg->contractor, &wallet);
+    *reply = (struct zr_settlement_reply){
+        .call_ref = call->call_ref,
+        .commit_seq = leg->settled_seq != 0 ? leg->settled_seq : leg->connect_seq,
+        .amount_cents = leg->amount_cents,
+        .contractor = leg->contractor,
+        .talk_ms = leg->talk_ms,
+        .state = call->row.state,
+        .settlement = leg->settlement,
+        .dry = wallet_available_cents(&wallet) < leg->rate_cents,
+        .flagged = (leg->flags & LEG_FLAGGED) != 0,
+    };
 }
 
 static void

@@ -94,4 +94,11 @@ void call_move(struct call_row *row, enum zr_call_state to);
 uint16_t call_ticket_judge(const struct command *command, const struct ticket *ticket,
                            uint8_t index, uint64_t *answered_at_ms);
 
+/*
+ * What QUALIFY, KEEPALIVE and END say of a leg: what is stored, and, as the only thing that is of
+ * now, whether the wallet (MAIN + CREDIT - holds) is below the leg's rate (E52).
+ */
+void call_fill_settlement(struct state *state, struct zr_settlement_reply *reply,
+                          const struct call_view *call, const struct call_leg_row *leg);
+
 #endif

@@ -231,22 +231,6 @@ call_connect_apply(struct state *state, const struct command *command,
 
 /* ---- QUALIFY, KEEPALIVE ---------------------------------------------------------------------- */
 
-static void
-qualify_reply_fill(struct zr_settlement_reply *reply, const struct call_view *call,
-                   const struct call_leg_row *leg)
-{
-    *reply = (struct zr_settlement_reply){
-        .call_ref = call->call_ref,
-        .commit_seq = leg->settled_seq != 0 ? leg->settled_seq : leg->connect_seq,
-        .amount_cents = leg->amount_cents,
-        .contractor = leg->contractor,
-        .talk_ms = leg->talk_ms,
-        .state = call->row.state,
-        .settlement = leg->settlement,
-        .flagged = (leg->flags & LEG_FLAGGED) != 0,
-    };
-}
-
 /* Take the talk if it is more than was known; enough of it settles the leg. */
 static bool
 leg_take_talk(struct state *state, const struct command *command, struct call_view *call,
@@ -297,7 +281,7 @@ call_qualify_apply(struct state *state, const struct command *command,
             return ZR_STATUS_NOT_CONNECTED;
         }
         effects->duplicate = true; /* It came after END: the final state. */
-        qualify_reply_fill(reply, &call, &call.row.legs[call.row.legs_count - 1]);
+        call_fill_settlement(state, reply, &call, &call.row.legs[call.row.legs_count - 1]);
         return ZR_STATUS_OK;
     }
     news = leg_take_talk(state, command, &call, leg, request->talk_ms);
@@ -311,6 +295,6 @@ call_qualify_apply(struct state *state, const struct command *command,
     } else {
         effects->duplicate = true; /* Monotonic maximum: nothing new. */
     }
-    qualify_reply_fill(reply, &call, leg);
+    call_fill_settlement(state, reply, &call, leg);
     return ZR_STATUS_OK;
 }

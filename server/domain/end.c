@@ -13,26 +13,6 @@
 
 #include <string.h>
 
-static void
-end_reply_fill(struct state *state, struct zr_settlement_reply *reply, const struct call_view *call,
-               const struct call_leg_row *leg)
-{
-    struct wallet_row wallet;
-
-    state_wallet_get(state, leg->contractor, &wallet);
-    *reply = (struct zr_settlement_reply){
-        .call_ref = call->call_ref,
-        .commit_seq = leg->settled_seq,
-        .amount_cents = leg->amount_cents,
-        .contractor = leg->contractor,
-        .talk_ms = leg->talk_ms,
-        .state = call->row.state,
-        .settlement = leg->settlement,
-        .dry = wallet_available_cents(&wallet) < leg->rate_cents,
-        .flagged = (leg->flags & LEG_FLAGGED) != 0,
-    };
-}
-
 /* The call after this leg: over, or back to the cascade. Another leg may be connected still. */
 static void
 end_move_call(struct call_row *row, bool caller_stays)
@@ -129,7 +109,7 @@ end_repeated(struct ending *ending, const struct call_leg_row *leg)
                                        policy.duration_check, &flagged);
     }
     contradicts = settlement_expected(leg, talk_ms, request->voicemail) != leg->settlement;
-    end_reply_fill(ending->state, ending->reply, &ending->call, leg);
+    call_fill_settlement(ending->state, ending->reply, &ending->call, leg);
     ending->effects->duplicate = !contradicts;
     ending->effects->journal = contradicts;
     return contradicts ? ZR_STATUS_SETTLEMENT_FINAL : ZR_STATUS_OK;
@@ -146,7 +126,7 @@ end_swept(struct ending *ending, struct call_leg_row *leg)
         leg->settlement = ZR_SETTLEMENT_OPEN;
     }
     end_leg(ending->state, ending->command, ending->request, &ending->call, leg);
-    end_reply_fill(ending->state, ending->reply, &ending->call, leg);
+    call_fill_settlement(ending->state, ending->reply, &ending->call, leg);
     return ZR_STATUS_OK;
 }
 
@@ -160,7 +140,7 @@ end_too_late(struct ending *ending, struct call_leg_row *leg)
         settlement_tell_reconcile(ending->state, ending->command, &ending->call, leg);
         call_put(ending->state, &ending->call);
     }
-    end_reply_fill(ending->state, ending->reply, &ending->call, leg);
+    call_fill_settlement(ending->state, ending->reply, &ending->call, leg);
     return ZR_STATUS_TOO_LATE;
 }
 
@@ -312,6 +292,6 @@ call_end_apply(struct state *state, const struct command *command,
     effects->unit_contractor = leg->contractor;
     effects->call_ref = ending.call.call_ref;
     end_leg(state, command, request, &ending.call, leg);
-    end_reply_fill(state, reply, &ending.call, leg);
+    call_fill_settlement(state, reply, &ending.call, leg);
     return ZR_STATUS_OK;
 }
