@@ -100,14 +100,15 @@ end_repeated(struct ending *ending, const struct call_leg_row *leg)
     struct policy_row policy;
     bool flagged = false;
     bool contradicts;
-    uint32_t talk_ms = request->talk_ms;
+    uint32_t talk_ms;
 
-    /* What was cut when the leg ended is cut again: the same END must say the same (M4). */
-    if ((leg->flags & LEG_FLAGGED) != 0) {
-        (void)policy_for_slot(ending->state, row->zip, row->category, &policy);
-        talk_ms = settlement_clip_talk(talk_ms, leg->ended_ms, leg->issued_ms,
-                                       policy.duration_check, &flagged);
-    }
+    /* The new facts alone, as an END of now: cut by the ticket's age (M4). What was cut when the
+     * leg ended is cut there again: the same END must say the same, however late it is repeated. */
+    (void)policy_for_slot(ending->state, row->zip, row->category, &policy);
+    talk_ms = settlement_clip_talk(request->talk_ms,
+                                   (leg->flags & LEG_FLAGGED) != 0 ? leg->ended_ms
+                                                                   : ending->command->time_ms,
+                                   leg->issued_ms, policy.duration_check, &flagged);
     contradicts = settlement_expected(leg, talk_ms, request->voicemail) != leg->settlement;
     call_fill_settlement(ending->state, ending->reply, &ending->call, leg);
     ending->effects->duplicate = !contradicts;
