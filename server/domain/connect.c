@@ -44,9 +44,9 @@ connect_reply_fill(struct zr_connect_reply *reply, const struct call_view *call,
 }
 
 /*
- * May the call take another connected leg? The winner's leg is named in the refusal (E35). A
- * worker knows of newer tickets while it remembers the call; where it does not, the row knows at
- * least the newest that came to a leg, and arbitrates (M6).
+ * May the call take another connected leg? A worker knows of newer tickets while it remembers the
+ * call; where it does not, the row knows at least the newest that came to a leg, and arbitrates
+ * (M6). The winner's leg is named in the refusal (E35).
  */
 static uint16_t
 connect_judge_call(struct connecting *connecting, struct zr_connect_reply *reply)
@@ -54,6 +54,9 @@ connect_judge_call(struct connecting *connecting, struct zr_connect_reply *reply
     struct call_view *call = &connecting->call;
     struct call_leg_row *winner = call_leg_connected(&call->row);
 
+    if (connecting->ticket.revision < call->row.revision) {
+        return ZR_STATUS_TICKET_SUPERSEDED;
+    }
     if (winner == NULL && call->row.state == ZR_CALL_ENDED) {
         winner = &call->row.legs[call->row.legs_count - 1];
     }
@@ -64,9 +67,6 @@ connect_judge_call(struct connecting *connecting, struct zr_connect_reply *reply
     if (call->row.state == ZR_CALL_ABANDONED) {
         reply->state = call->row.state;
         return ZR_STATUS_ABANDONED;
-    }
-    if (connecting->ticket.revision < call->row.revision) {
-        return ZR_STATUS_TICKET_SUPERSEDED;
     }
     return call->row.legs_count == CALL_LEGS_MAX ? ZR_STATUS_EXHAUSTED : ZR_STATUS_OK;
 }
@@ -84,12 +84,9 @@ connect_judge_money(struct connecting *connecting)
 {
     const struct ticket_candidate *candidate = connecting->candidate;
     const struct call_row *row = &connecting->call.row;
-    struct contractor_row *contractor = &connecting->contractor;
+    const struct contractor_row *contractor = &connecting->contractor;
     struct wallet_row wallet;
 
-    if (!state_contractor_get(connecting->state, candidate->contractor, contractor)) {
-        return ZR_STATUS_BAD_TICKET;
-    }
     if (contractor->status == ZR_CONTRACTOR_CLOSING || contractor->status == ZR_CONTRACTOR_CLOSED) {
         return ZR_STATUS_ACCOUNT_CLOSED;
     }
@@ -216,6 +213,9 @@ call_connect_apply(struct state *state, const struct command *command,
     }
     if (status != ZR_STATUS_OK) {
         return status;
+    }
+    if (!state_contractor_get(state, connecting.candidate->contractor, &connecting.contractor)) {
+        return ZR_STATUS_BAD_TICKET; /* Of a database that had him. */
     }
     reply->contractor = connecting.candidate->contractor;
     reply->call_ref = call->call_ref;

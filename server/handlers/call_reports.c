@@ -42,20 +42,50 @@ report_take_job(struct service *service, const struct request *request,
     return job;
 }
 
+/* The call has a leg of that contractor: its row answers, whatever became of the ticket. */
+static bool
+connect_is_repeat(struct service *service, const struct remembered_call *call, uint32_t contractor)
+{
+    struct call_row row;
+
+    return state_call_get(service_snapshot(service), &call->call_ref, &row) &&
+           call_leg_find(&row, contractor) != NULL;
+}
+
+/* The ticket as it came, judged as the rule judges it, but now. */
+static uint16_t
+connect_judge_ticket(struct service *service, const struct request *request,
+                     const struct ticket *ticket)
+{
+    const struct zr_connect_request *connect = &service->request.connect_request;
+    const struct command asker = {.time_ms = clock_now_ms(service->options.clock),
+                                  .tenant = request->session->tenant};
+    uint64_t answered_at_ms = connect->answered_at_ms;
+
+    return call_ticket_judge(&asker, ticket, connect->index, &answered_at_ms);
+}
+
 /*
  * A ticket of an older revision (M6): superseded, unless its contractor stands in the newest one
- * too; then the newest rate counts, and the request goes on with that ticket.
+ * too; then the newest rate counts, and the request goes on with that ticket. First of all comes
+ * what the leg's row answers (E43), then what the ticket itself is wrong with (outcomes.def).
  */
 static uint16_t
-connect_follow_revision(const struct remembered_call *call, const struct ticket *ticket,
-                        struct zr_connect_request *connect)
+connect_follow_revision(struct service *service, const struct request *request,
+                        const struct remembered_call *call, const struct ticket *ticket)
 {
+    struct zr_connect_request *connect = &service->request.connect_request;
     const struct ticket_candidate *candidate = ticket_candidate_at(ticket, connect->index);
     struct ticket newest;
+    uint16_t status;
 
-    if (call == NULL || call->state != REMEMBERED_RINGING || candidate == NULL ||
-        ticket->revision >= call->revision) {
+    if (call == NULL || candidate == NULL || ticket->revision >= call->revision ||
+        connect_is_repeat(service, call, candidate->contractor)) {
         return ZR_STATUS_OK;
+    }
+    status = connect_judge_ticket(service, request, ticket);
+    if (status != ZR_STATUS_OK) {
+        return status;
     }
     if (!ticket_decode(&newest, call->ticket, call->ticket_length)) {
         return ZR_STATUS_TICKET_SUPERSEDED;
@@ -65,6 +95,10 @@ connect_follow_revision(const struct remembered_call *call, const struct ticket 
             connect->index = (uint8_t)(newest.attempt + i);
             connect->ticket_length = call->ticket_length;
             memcpy(connect->ticket, call->ticket, call->ticket_length);
+            if (connect->answered_at_ms != 0 && connect->answered_at_ms < newest.issued_ms) {
+                connect->answered_at_ms =
+                    newest.issued_ms; /* He rang before: it is his all the same. */
+            }
             return ZR_STATUS_OK;
         }
     }
@@ -140,7 +174,12 @@ call_connect_handle(struct service *service, const struct request *request,
         return report_refuse(service, request, operation, ZR_STATUS_BAD_TICKET, reply);
     }
     call = calls_find(service->calls, request->session->tenant, &ticket.call_id);
-    status = connect_follow_revision(call, &ticket, connect);
+    status = connect_follow_revision(service, request, call, &ticket);
+    if (status == ZR_STATUS_INVALID_FIELD) {
+        return dispatch_reply(request, reply, status,
+                              zr_shape_offset_of(&zr_connect_request_shape, "answered_at_ms"),
+                              NULL);
+    }
     if (status != ZR_STATUS_OK) {
         return report_refuse(service, request, operation, status, reply);
     }

@@ -38,39 +38,39 @@ next_judge_row(struct service *service, const struct ticket *ticket)
         !state_call_get(snapshot, &call_ref, &row)) {
         return ZR_STATUS_OK;
     }
-    if (row.state != ZR_CALL_RINGING) {
-        return row.state == ZR_CALL_ABANDONED ? ZR_STATUS_ABANDONED : ZR_STATUS_CALL_CONNECTED;
+    if (row.revision > ticket->revision) {
+        return ZR_STATUS_TICKET_SUPERSEDED;
     }
-    return row.revision > ticket->revision ? ZR_STATUS_TICKET_SUPERSEDED : ZR_STATUS_OK;
+    if (row.state == ZR_CALL_ABANDONED) {
+        return ZR_STATUS_ABANDONED;
+    }
+    return row.state == ZR_CALL_RINGING ? ZR_STATUS_OK : ZR_STATUS_CALL_CONNECTED;
 }
 
-/* Is the call still there to be routed? */
+/* Is the ticket good, and its call still there to be routed? In the order of outcomes.def. */
 static uint16_t
-next_judge_call(struct service *service, const struct ticket *ticket, uint8_t index,
-                struct remembered_call **call)
+next_judge(struct service *service, const struct ticket *ticket, uint8_t index,
+           const struct remembered_call *call)
 {
-    uint16_t status;
-
-    *call = calls_find(service->calls, ticket->tenant, &ticket->call_id);
-    if (*call != NULL) {
-        if ((*call)->state == REMEMBERED_ABANDONED) {
-            return ZR_STATUS_ABANDONED;
-        }
-        if ((*call)->state == REMEMBERED_CONNECTED || (*call)->state == REMEMBERED_ENDED) {
-            return ZR_STATUS_CALL_CONNECTED;
-        }
-        if ((*call)->revision > ticket->revision || (*call)->attempt > index + 1) {
-            return ZR_STATUS_TICKET_SUPERSEDED;
-        }
-        return ZR_STATUS_OK;
+    if (clock_now_ms(service->options.clock) >= ticket->expires_ms) {
+        return ZR_STATUS_TICKET_EXPIRED;
     }
-    status = next_judge_row(service, ticket);
-    if (status != ZR_STATUS_OK) {
-        return status;
+    if (call == NULL) {
+        return next_judge_row(service, ticket);
     }
-    *call = calls_add(service->calls, ticket->tenant, &ticket->call_id,
-                      clock_now_ms(service->options.clock));
-    return *call == NULL ? ZR_STATUS_OVERLOADED : ZR_STATUS_OK;
+    if (call->revision > ticket->revision || call->attempt > index + 1) {
+        return ZR_STATUS_TICKET_SUPERSEDED;
+    }
+    switch ((enum remembered_state)call->state) {
+    case REMEMBERED_CONNECTED:
+    case REMEMBERED_ENDED:
+        return ZR_STATUS_CALL_CONNECTED;
+    case REMEMBERED_ABANDONED:
+        return ZR_STATUS_ABANDONED;
+    case REMEMBERED_RINGING:
+        break;
+    }
+    return ZR_STATUS_OK;
 }
 
 /* A repeat of the question that the newest ticket answered. */
@@ -187,16 +187,18 @@ route_next_handle(struct service *service, const struct request *request, struct
     if (!next_take_ticket(service, request, next, &ticket)) {
         return next_refuse(service, request, NULL, ZR_STATUS_BAD_TICKET, reply);
     }
-    status = next_judge_call(service, &ticket, next->index, &call);
-    if (status == ZR_STATUS_OVERLOADED) {
-        service->overloads++;
-        return dispatch_reply(request, reply, status, RETRY_AFTER_MS, NULL);
-    }
-    if (status == ZR_STATUS_OK && next_is_repeat(&ticket, next->index, call)) {
+    call = calls_find(service->calls, ticket.tenant, &ticket.call_id);
+    if (call != NULL && next_is_repeat(&ticket, next->index, call)) {
         return dispatch_repeat(request, call, reply);
     }
-    if (clock_now_ms(service->options.clock) >= ticket.expires_ms) {
-        status = ZR_STATUS_TICKET_EXPIRED; /* The ticket is judged before the call's state. */
+    status = next_judge(service, &ticket, next->index, call);
+    if (status == ZR_STATUS_OK && call == NULL) {
+        call = calls_add(service->calls, ticket.tenant, &ticket.call_id,
+                         clock_now_ms(service->options.clock));
+        if (call == NULL) {
+            service->overloads++;
+            return dispatch_reply(request, reply, ZR_STATUS_OVERLOADED, RETRY_AFTER_MS, NULL);
+        }
     }
     if (status == ZR_STATUS_OK && next->outcome == ZR_OUTCOME_CALLER_CANCELLED) {
         calls_set_lease(service->calls, call, 0, 0, 0);

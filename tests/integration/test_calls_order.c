@@ -47,11 +47,159 @@ test_blocked_stands_behind_the_places_and_before_the_rest(void **state)
     assert_int_equal(world_route(&world, &request, &reply), ZR_STATUS_UNKNOWN_ZIP);
 }
 
+/* ---- CONNECT, ROUTE_NEXT: the ticket, then the call -------------------------------------------
+ */
+
+/* A call whose address was corrected while it rang: two tickets of two revisions (E32, M6). */
+struct corrected {
+    struct zr_route_request request; /* Of the newer. */
+    struct zr_route_reply older;
+    struct zr_route_reply newer;
+    uint32_t contractors[2]; /* Of the older, of the newer. */
+};
+
+static struct corrected
+corrected_make(uint64_t between_ms)
+{
+    struct corrected corrected = {
+        .contractors = {world_contractor(&world, 1, FUNDS), world_contractor(&world, 1, FUNDS)}};
+    struct world_slot slot = world_slot(&world);
+
+    (void)world_claim(&world, corrected.contractors[0], slot);
+    corrected.request = world_route_request(&world, slot);
+    slot.zip = slot.zip == WORLD_BOSTON ? WORLD_CHICAGO : WORLD_BOSTON;
+    (void)world_claim(&world, corrected.contractors[1], slot);
+    assert_int_equal(world_route(&world, &corrected.request, &corrected.older), 0);
+    (void)server_advance(&world.server, between_ms);
+    corrected.request.zips[0] = slot.zip;
+    assert_int_equal(world_route(&world, &corrected.request, &corrected.newer), 0);
+    assert_int_equal(corrected.newer.revision, 1);
+    assert_int_equal(corrected.newer.candidates[0].contractor, corrected.contractors[1]);
+    return corrected;
+}
+
+static int
+connect_at(const struct zr_route_reply *routed, uint64_t answered_at_ms,
+           struct zr_connect_reply *reply)
+{
+    struct zr_connect_request request = world_connect_request(routed);
+
+    request.answered_at_ms = answered_at_ms;
+    memset(reply, 0, sizeof *reply);
+    return zr_connect(world.carrier, &request, reply);
+}
+
+/* M6: fields, the ticket's life, then that a newer one replaced it; then who has the call (E35). */
+static void
+test_a_superseded_ticket_may_be_expired_too(void **state)
+{
+    const struct corrected corrected = corrected_make(MINUTE_MS);
+    const uint64_t rung_ms = corrected.older.expires_ms - 2 * UINT64_C(60000);
+    const uint64_t now_ms = server_advance(&world.server, 2 * MINUTE_MS + 1000);
+    struct zr_connect_reply reply;
+    struct zr_route_reply none;
+
+    (void)state;
+    assert_true(now_ms >= corrected.older.expires_ms);
+    assert_true(now_ms < corrected.newer.expires_ms);
+    for (int connected = 0; connected <= 1; connected++) {
+        assert_int_equal(connect_at(&corrected.older, now_ms + 60000, &reply),
+                         ZR_STATUS_INVALID_FIELD);
+        assert_int_equal(connect_at(&corrected.older, 0, &reply), ZR_STATUS_TICKET_EXPIRED);
+        assert_int_equal(connect_at(&corrected.older, rung_ms, &reply),
+                         ZR_STATUS_TICKET_SUPERSEDED);
+        assert_int_equal(next(&corrected.older, ZR_OUTCOME_BUSY, &none), ZR_STATUS_TICKET_EXPIRED);
+        if (connected == 0) {
+            (void)world_connect(&world, &corrected.newer);
+        }
+    }
+    assert_charged_never(corrected.contractors[0]);
+    (void)world_end(&world, &corrected.request.call_id, 1000);
+}
+
+/* M6: the memory says so, and after a restart the call's row. */
+static void
+test_a_superseded_ticket_comes_before_the_calls_state(void **state)
+{
+    const struct corrected corrected = corrected_make(1000);
+    struct zr_connect_reply reply;
+    struct zr_route_reply none;
+
+    (void)state;
+    (void)world_connect(&world, &corrected.newer);
+    for (int restarted = 0; restarted <= 1; restarted++) {
+        assert_int_equal(connect_ask(&corrected.older, &reply), ZR_STATUS_TICKET_SUPERSEDED);
+        assert_int_equal(next(&corrected.older, ZR_OUTCOME_BUSY, &none),
+                         ZR_STATUS_TICKET_SUPERSEDED);
+        assert_int_equal(next(&corrected.newer, ZR_OUTCOME_BUSY, &none), ZR_STATUS_CALL_CONNECTED);
+        if (restarted == 0) {
+            server_kill(&world.server);
+            server_restart(&world.server);
+            world_reconnect(&world);
+        }
+    }
+    (void)world_end(&world, &corrected.request.call_id, 1000);
+}
+
+/* E43, E44: the leg's row answers a repeat before its ticket is judged at all. */
+static void
+test_a_leg_that_is_there_answers_before_the_ticket(void **state)
+{
+    const struct corrected corrected = corrected_make(1000);
+    struct zr_end_request end = world_end_request(&corrected.request.call_id, TALK_SHORT_MS);
+    struct zr_settlement_reply ended;
+    struct zr_connect_reply reply;
+
+    (void)state;
+    /* The older ticket's contractor had answered: another node sends its END. */
+    end.index = 0;
+    end.answered_at_ms = corrected.newer.expires_ms - 180000;
+    end.caller_stays = true;
+    end.ticket_length = corrected.older.ticket_length;
+    memcpy(end.ticket, corrected.older.ticket, sizeof end.ticket);
+    assert_int_equal(zr_end(world.carrier, &end, &ended), 0);
+    assert_int_equal(ended.contractor, corrected.contractors[0]);
+    assert_int_equal(connect_ask(&corrected.older, &reply), 0);
+    assert_int_equal(reply.settlement, ZR_SETTLEMENT_FREE_SHORT);
+    assert_int_equal(reply.contractor, corrected.contractors[0]);
+    assert_int_equal(reply.hold_cents, 0);
+}
+
+/* M6: his contractor is in the newest ticket too: the older one is good, and an answer from before
+ * the newest was made is his all the same. */
+static void
+test_an_answer_to_the_older_ticket_of_the_same_contractor(void **state)
+{
+    const struct pair pair = pair_make(1, FUNDS);
+    struct zr_route_request request = world_route_request(&world, pair.slot);
+    struct zr_route_reply older;
+    struct zr_route_reply newer;
+    struct zr_connect_reply reply;
+    uint64_t answered_at_ms;
+
+    (void)state;
+    assert_int_equal(world_route(&world, &request, &older), 0);
+    answered_at_ms = server_advance(&world.server, 1000);
+    (void)server_advance(&world.server, 1000);
+    request.caller++;
+    assert_int_equal(world_route(&world, &request, &newer), 0);
+    assert_int_equal(newer.revision, older.revision + 1);
+    assert_int_equal(newer.candidates[0].contractor, pair.primary);
+    assert_int_equal(connect_at(&older, answered_at_ms, &reply), 0);
+    assert_int_equal(reply.contractor, pair.primary);
+    assert_int_equal(reply.hold_cents, WORLD_RATE);
+    (void)world_end(&world, &request.call_id, 1000);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_blocked_stands_behind_the_places_and_before_the_rest),
+        CASE(test_a_superseded_ticket_may_be_expired_too),
+        CASE(test_a_superseded_ticket_comes_before_the_calls_state),
+        CASE(test_a_leg_that_is_there_answers_before_the_ticket),
+        CASE(test_an_answer_to_the_older_ticket_of_the_same_contractor),
     };
 
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
