@@ -80,16 +80,25 @@ change_of(struct publish *publish, uint32_t contractor)
 }
 
 /*
- * A lease ends with its job, unless the job was not executed (E38): then its call gets it back.
- * Known only now, since a whole batch may have been thrown away.
+ * A lease ends with its job, unless nothing happened: not executed (E38), or refused as a bad
+ * request, while the phone rings on (E27). Then its call gets it back. Known only now, since a
+ * whole batch may have been thrown away.
  */
+static bool
+lease_outlives(const struct job *job)
+{
+    const uint8_t outcome = zr_status_class(job->status);
+
+    return outcome == ZR_CLASS_NOT_EXECUTED || outcome == ZR_CLASS_BAD_REQUEST;
+}
+
 static void
 leases_end(struct publish *publish)
 {
     for (uint32_t i = 0; i < publish->leases_count; i++) {
         struct job *job = publish->leases[i];
 
-        if (zr_status_class(job->status) != ZR_CLASS_NOT_EXECUTED) {
+        if (!lease_outlives(job)) {
             struct hot_change *change = change_of(publish, job->lease_contractor);
 
             change->leases++;

@@ -5,7 +5,7 @@
  * Three things: contractors (hot.h) and slots (cascades.h) as their rows are after the commit,
  * and concurrency units (units.h) that opened and closed. A batch that was thrown away changes
  * none of them. A lease that a job brought along ends with it, or goes back to its call when the
- * job was not executed.
+ * job did nothing (class 10, 30).
  */
 #ifndef ZR_PUBLISH_H
 #define ZR_PUBLISH_H

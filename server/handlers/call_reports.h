@@ -19,7 +19,7 @@ enum frame_verdict call_qualify_handle(struct service *service, const struct req
 enum frame_verdict call_end_handle(struct service *service, const struct request *request,
                                    const struct zr_operation *operation, struct zr_builder *reply);
 
-/* The job was not executed: what it took along from the call comes back (E38). */
+/* The job did nothing (class 10, 30): what it took along from the call comes back (E27, E38). */
 void call_report_take_back(struct service *service, const struct job *job);
 
 /* The committer answered: bring the memory up to date. */

@@ -88,7 +88,7 @@ void calls_set_lease(struct calls *calls, struct remembered_call *call, uint32_t
 /* The lease leaves the call without being given back: a job takes it along. */
 void calls_hand_over_lease(struct remembered_call *call, uint32_t *contractor, int64_t *rate_cents);
 
-/* The job that took the lease along was not executed: it is the call's again, unless the call has
+/* The job that took the lease along did nothing: it is the call's again, unless the call has
  * another, is forgotten (NULL), or the lease's time is over. */
 void calls_take_back_lease(struct calls *calls, struct remembered_call *call, const struct job *job,
                            uint64_t now_ms);
