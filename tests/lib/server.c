@@ -6,13 +6,16 @@
 #include "protocol/check.h"
 #include "tests/lib/test.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -177,8 +180,30 @@ setting_of_file(struct setting *setting, const struct server *server, const char
     return setting->text;
 }
 
+/*
+ * Take a free port, and keep it while the server is down: bound and not listening, a socket with
+ * SO_REUSEADDR lets zipringd bind the same address, as that one sets it too, and keeps the kernel
+ * from giving the port to whoever asks for a free one. A connection to it is refused meanwhile.
+ */
 static void
-spawn(struct server *server, const char *listen)
+port_reserve(struct server *server)
+{
+    const int on = 1;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t address_bytes = sizeof address;
+
+    server->port_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(server->port_fd >= 0);
+    CHECK(setsockopt(server->port_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
+    CHECK(bind(server->port_fd, (struct sockaddr *)&address, sizeof address) == 0);
+    CHECK(getsockname(server->port_fd, (struct sockaddr *)&address, &address_bytes) == 0);
+    (void)snprintf(server->address, sizeof server->address, "127.0.0.1:%u",
+                   ntohs(address.sin_port));
+    (void)snprintf(server->uri, sizeof server->uri, "zipring://%s", server->address);
+}
+
+static void
+spawn(struct server *server)
 {
     struct setting data;
     struct setting certificate;
@@ -186,6 +211,7 @@ spawn(struct server *server, const char *listen)
     struct setting ca;
     struct setting address;
     char log_path[SERVER_PATH_MAX];
+    char ready[sizeof server->address + 1];
     int ends[2];
     int log_fd;
     const char *arguments[ARGUMENTS_MAX] = {
@@ -200,7 +226,7 @@ spawn(struct server *server, const char *listen)
     size_t count = 13;
 
     CHECK(server->pid == 0);
-    (void)snprintf(address.text, sizeof address.text, "listen=%s", listen);
+    (void)snprintf(address.text, sizeof address.text, "listen=%s", server->address);
     for (size_t i = 0; server->settings[i] != NULL; i++) {
         arguments[count++] = server->settings[i];
     }
@@ -211,13 +237,13 @@ spawn(struct server *server, const char *listen)
     server->pid = child_start("zipringd", arguments, log_fd, ends[1]);
     (void)close(ends[1]);
     (void)close(log_fd);
-    read_all(ends[0], server->address, sizeof server->address);
+    read_all(ends[0], ready, sizeof ready);
     (void)close(ends[0]);
-    server->address[strcspn(server->address, "\n")] = '\0';
-    if (server->address[0] == '\0') {
+    ready[strcspn(ready, "\n")] = '\0';
+    if (ready[0] == '\0') {
         show_log_and_abort(server, "it ended before it served");
     }
-    (void)snprintf(server->uri, sizeof server->uri, "zipring://%s", server->address);
+    CHECK(strcmp(ready, server->address) == 0);
 }
 
 /* Every role that needs no more than its certificate; init put the administrator. */
@@ -260,17 +286,15 @@ server_start(struct server *server, const char *const *settings)
     server_path(admin, server, "admin.pem");
     run_well("zipringd", (const char *[]){"init", "--data", data, "--admin-cert", admin, NULL},
              output, sizeof output);
-    spawn(server, "127.0.0.1:0");
+    port_reserve(server);
+    spawn(server);
     principals_put(server);
 }
 
 void
 server_restart(struct server *server)
 {
-    char listen[sizeof server->address];
-
-    (void)snprintf(listen, sizeof listen, "%s", server->address);
-    spawn(server, listen);
+    spawn(server);
 }
 
 void
@@ -311,6 +335,7 @@ server_end(struct server *server)
         zr_client_close(server->bench);
         server->bench = NULL;
     }
+    (void)close(server->port_fd);
     test_remove_dir(server->folder);
 }
 

@@ -35,6 +35,7 @@ enum {
 
 struct server {
     char folder[128];        /* PKI, data and log; removed by server_end(). */
+    int port_fd;             /* Keeps the port between a stop and a restart. */
     char address[64];        /* "127.0.0.1:PORT"; the port stays the same over restarts. */
     char uri[96];            /* "zipring://" and the address. */
     pid_t pid;               /* 0 = not running. */
