@@ -73,7 +73,7 @@ claim_judge(struct state *state, const struct claim_asker *asker, const struct z
     (void)policy_for_slot(state, key->zip, key->category, &policy);
     if (slot.claims_count >= policy.max_positions ||
         (slot_is_full(&slot, policy.max_positions) &&
-         !waitlist_is_turn(state, key, &slot, asker->contractor))) {
+         !waitlist_is_turn(&slot, asker->contractor))) {
         return policy.max_positions > 1 ? ZR_STATUS_SLOT_FULL : ZR_STATUS_SLOT_TAKEN; /* I4, R4 */
     }
     if (!title_is_free(&slot) && !asker->accept_backup) {

@@ -13,6 +13,9 @@
 /* Durable cursors of one principal: names of EVENTS_ACK. They are never deleted. */
 enum { EVENT_CURSORS_MAX = 16 };
 
+/* Bits of a MAP_DELTA's code: what an outsider's CLAIM of the slot would now find (R42). */
+enum { MAP_CODE_TAKEN = 1, MAP_CODE_FULL = 2 };
+
 /*
  * Write one event. The caller sets type, contractor and what the type says; time, commit_seq
  * and, where 0, the audience (CONTRACTOR) and the tenant (the contractor's) are filled in here.

@@ -15,8 +15,6 @@
 /* One step of TIMER_POSITIONS: slots looked at, and slots changed. */
 enum { POSITIONS_LOOKS_MAX = 256, POSITIONS_MAX = 16 };
 
-enum { MAP_TAKEN = 1, MAP_FULL = 2 };
-
 void
 slot_change_begin(struct slot_change *change, struct state *state, const struct command *command,
                   const struct zr_slot_key *key)
@@ -77,7 +75,7 @@ static void
 tell_map(struct slot_change *change)
 {
     const struct slot_row *slot = &change->slot;
-    const unsigned code = (slot->taken ? MAP_TAKEN : 0u) | (slot->full ? MAP_FULL : 0u);
+    const unsigned code = (slot->taken ? MAP_CODE_TAKEN : 0u) | (slot->full ? MAP_CODE_FULL : 0u);
 
     if (slot->taken == change->before.taken && slot->full == change->before.full) {
         return;

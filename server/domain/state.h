@@ -38,7 +38,6 @@ enum state_counter {
     COUNTER_TIMER,
     COUNTER_WAITLIST,
     COUNTER_TICKET_KEY, /* The newest one's number; 0 = that of `init`. */
-    COUNTER_TOPUP,
     STATE_COUNTERS,
 };
 

@@ -80,8 +80,7 @@ waitlist_settle(struct slot_change *change)
 
     if (slot->reserved_contractor != 0 && slot->claims_count >= change->policy.max_positions) {
         /* A policy took the position away: the head waits again, at its place. */
-        slot->reserved_contractor = 0;
-        slot->reserved_deadline_ms = 0;
+        reservation_clear(slot);
     }
     if (slot->reserved_contractor != 0 || !has_room_for_head(slot, change->policy.max_positions) ||
         state_waitlist_next(change->state, change->zip, change->category, 0, &head) == 0) {
@@ -104,17 +103,10 @@ waitlist_settle(struct slot_change *change)
 }
 
 bool
-waitlist_is_turn(struct state *state, const struct zr_slot_key *key, const struct slot_row *slot,
-                 uint32_t contractor)
+waitlist_is_turn(const struct slot_row *slot, uint32_t contractor)
 {
-    uint32_t head;
-
-    if (slot->reserved_contractor != 0) {
-        return slot->reserved_contractor == contractor;
-    }
-    /* A policy may have added positions since the slot last changed: then it is the head's. */
-    return slot->waiting > 0 && slot->title_state != ZR_TITLE_STATE_OFFERED &&
-           state_waitlist_next(state, key->zip, key->category, 0, &head) != 0 && head == contractor;
+    CHECK(contractor != 0);
+    return slot->reserved_contractor == contractor;
 }
 
 bool

@@ -21,9 +21,9 @@ enum { WAITLIST_MAX = 1024 };
  * come first. WAITLIST_OPEN tells the head. */
 void waitlist_settle(struct slot_change *change);
 
-/* True when a free position waits for this contractor. */
-bool waitlist_is_turn(struct state *state, const struct zr_slot_key *key,
-                      const struct slot_row *slot, uint32_t contractor);
+/* True when a free position waits for this contractor. Each commit of the slot settles that, and
+ * so does the work that a policy's further positions set (slot_change_positions). */
+bool waitlist_is_turn(const struct slot_row *slot, uint32_t contractor);
 
 /* The contractor gives up its place, as by claiming; the caller commits. False: it had none. */
 bool waitlist_drop(struct slot_change *change, uint32_t contractor);

@@ -4,6 +4,7 @@
 #include "server/handlers/map.h"
 
 #include "protocol/check.h"
+#include "server/domain/event.h"
 #include "server/handlers/dispatch.h"
 
 #include <string.h>

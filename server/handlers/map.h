@@ -22,9 +22,6 @@ enum {
     /* ZIP numbers in one page of MAP_SNAPSHOT. A map is 100,000 numbers times all categories: cut
      * like this, no request holds up the calls behind it for more than a millisecond. */
     MAP_PAGE_ZIPS = 1000,
-    /* Bits of a MAP_DELTA event's code. */
-    MAP_CODE_TAKEN = 1,
-    MAP_CODE_FULL = 2,
 };
 
 enum frame_verdict map_availability(struct service *service, const struct request *request,
