@@ -3,25 +3,16 @@
  */
 #include "server/commit/decisions.h"
 
-#include "protocol/check.h"
-
 #include <stddef.h>
 #include <string.h>
 
 void
 decision_ring_init(struct decision_ring *ring, struct arena *arena, uint32_t rows_max)
 {
-    uint32_t capacity = 1;
+    const uint32_t places = backlog_init(&ring->backlog, rows_max);
 
-    while (capacity < rows_max) {
-        capacity *= 2;
-    }
-    ring->rows = arena_take(arena, (size_t)capacity * sizeof *ring->rows,
+    ring->rows = arena_take(arena, (size_t)places * sizeof *ring->rows,
                             "decisions: records waiting for the committer (decisions_max)");
-    ring->mask = capacity - 1;
-    atomic_init(&ring->pushed, 0);
-    atomic_init(&ring->taken, 0);
-    atomic_init(&ring->lost, 0);
 }
 
 void
@@ -56,23 +47,18 @@ row_bytes(const struct decision_row *row)
 void
 decision_push(struct decision_ring *ring, const struct decision_row *row)
 {
-    const uint32_t pushed = atomic_load_explicit(&ring->pushed, memory_order_relaxed);
-    const uint32_t taken = atomic_load_explicit(&ring->taken, memory_order_acquire);
+    uint32_t place;
 
-    if (pushed - taken > ring->mask) {
-        (void)atomic_fetch_add_explicit(&ring->lost, 1, memory_order_relaxed);
-        return;
+    if (backlog_reserve(&ring->backlog, &place)) {
+        memcpy(&ring->rows[place], row, row_bytes(row));
+        backlog_push(&ring->backlog);
     }
-    memcpy(&ring->rows[pushed & ring->mask], row, row_bytes(row));
-    /* Release pairs with the acquire in decision_drain: the record is whole before it is there. */
-    atomic_store_explicit(&ring->pushed, pushed + 1, memory_order_release);
 }
 
 uint32_t
 decision_count(const struct decision_ring *ring)
 {
-    return atomic_load_explicit(&ring->pushed, memory_order_acquire) -
-           atomic_load_explicit(&ring->taken, memory_order_acquire);
+    return backlog_count(&ring->backlog);
 }
 
 static void
@@ -90,23 +76,16 @@ decision_put(struct store_view *view, const struct decision_row *row)
 uint32_t
 decision_drain(const struct decision_ring *ring, struct store_view *view)
 {
-    const uint32_t pushed = atomic_load_explicit(&ring->pushed, memory_order_acquire);
-    const uint32_t taken = atomic_load_explicit(&ring->taken, memory_order_relaxed);
-    uint32_t drained = 0;
+    const uint32_t waiting = decision_count(ring);
 
-    while (taken + drained != pushed) {
-        decision_put(view, &ring->rows[(taken + drained) & ring->mask]);
-        drained++;
+    for (uint32_t i = 0; i < waiting; i++) {
+        decision_put(view, &ring->rows[backlog_place(&ring->backlog, i)]);
     }
-    return drained;
+    return waiting;
 }
 
 void
 decision_forget(struct decision_ring *ring, uint32_t rows_count)
 {
-    const uint32_t taken = atomic_load_explicit(&ring->taken, memory_order_relaxed);
-
-    CHECK(rows_count <= decision_count(ring));
-    /* Release pairs with the acquire in decision_push: the slots were read before reuse. */
-    atomic_store_explicit(&ring->taken, taken + rows_count, memory_order_release);
+    backlog_forget(&ring->backlog, rows_count);
 }

@@ -9,10 +9,9 @@
 #define ZR_DECISIONS_H
 
 #include "server/base/arena.h"
+#include "server/base/backlog.h"
 #include "server/domain/cascade.h"
 #include "server/store/store.h"
-
-#include <stdatomic.h>
 
 enum { DECISION_JUDGED_MAX = SLOT_CLAIMS_MAX };
 
@@ -53,11 +52,8 @@ struct decision_row {
 _Static_assert(sizeof(struct decision_row) == 88 + 16 * DECISION_JUDGED_MAX, "stored layout");
 
 struct decision_ring {
+    struct backlog backlog; /* From the worker to the committer. */
     struct decision_row *rows;
-    uint32_t mask;
-    _Atomic uint32_t pushed; /* Worker. */
-    _Atomic uint32_t taken;  /* Committer. */
-    _Atomic uint64_t lost;
 };
 
 void decision_ring_init(struct decision_ring *ring, struct arena *arena, uint32_t rows_max);

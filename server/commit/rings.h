@@ -12,15 +12,11 @@
 
 #include "protocol/message.h"
 #include "server/base/arena.h"
-
-#include <stdatomic.h>
+#include "server/base/backlog.h"
 
 struct ring_facts {
+    struct backlog backlog; /* From the worker to the committer. */
     struct zr_ring_fact *facts;
-    uint32_t mask;
-    _Atomic uint32_t pushed; /* Worker. */
-    _Atomic uint32_t taken;  /* Committer. */
-    _Atomic uint64_t lost;
 };
 
 void ring_facts_init(struct ring_facts *rings, struct arena *arena, uint32_t facts_max);

@@ -77,6 +77,22 @@ contractor_tell(struct state *state, const struct command *command, uint32_t con
                                    .deadline_ms = row->paused ? row->pause.deadline_ms : 0});
 }
 
+/* The claim that the request names, as far as PAUSE and RESUME agree: CLAIM_ENDED where it is too
+ * late for either. */
+static uint16_t
+claim_find_live(struct state *state, const struct command *command, struct claim_row *claim,
+                struct zr_claim_state_reply *reply)
+{
+    struct contractor_row contractor;
+
+    if (!claim_find_own(state, command, reply->claim_id, claim, &contractor)) {
+        return ZR_STATUS_NOT_FOUND;
+    }
+    reply->contractor = claim->contractor;
+    reply->state = claim->state;
+    return claim->ended_ms != 0 ? ZR_STATUS_CLAIM_ENDED : ZR_STATUS_OK;
+}
+
 /* ---- PAUSE ------------------------------------------------------------------------------------
  */
 
@@ -111,21 +127,17 @@ uint16_t
 claim_pause_apply(struct state *state, const struct command *command,
                   const struct zr_pause_request *request, struct zr_claim_state_reply *reply)
 {
-    struct contractor_row contractor;
     struct claim_row claim;
+    uint16_t status;
 
     *reply =
         (struct zr_claim_state_reply){.commit_seq = command->seq, .claim_id = request->claim_id};
     if (request->claim_id == 0) {
         return contractor_pause(state, command, request, reply);
     }
-    if (!claim_find_own(state, command, request->claim_id, &claim, &contractor)) {
-        return ZR_STATUS_NOT_FOUND;
-    }
-    reply->contractor = claim.contractor;
-    if (claim.ended_ms != 0) {
-        reply->state = claim.state;
-        return ZR_STATUS_CLAIM_ENDED;
+    status = claim_find_live(state, command, &claim, reply);
+    if (status != ZR_STATUS_OK) {
+        return status;
     }
     claim.pause.until_ms = request->until_ms;
     if (claim.state == ZR_CLAIM_PAUSED) {
@@ -173,21 +185,17 @@ uint16_t
 claim_resume_apply(struct state *state, const struct command *command,
                    const struct zr_resume_request *request, struct zr_claim_state_reply *reply)
 {
-    struct contractor_row contractor;
     struct claim_row claim;
+    uint16_t status;
 
     *reply =
         (struct zr_claim_state_reply){.commit_seq = command->seq, .claim_id = request->claim_id};
     if (request->claim_id == 0) {
         return contractor_resume(state, command, request, reply);
     }
-    if (!claim_find_own(state, command, request->claim_id, &claim, &contractor)) {
-        return ZR_STATUS_NOT_FOUND;
-    }
-    reply->contractor = claim.contractor;
-    if (claim.ended_ms != 0) {
-        reply->state = claim.state;
-        return ZR_STATUS_CLAIM_ENDED;
+    status = claim_find_live(state, command, &claim, reply);
+    if (status != ZR_STATUS_OK) {
+        return status;
     }
     if (claim.state == ZR_CLAIM_PAUSED) {
         claim.state = ZR_CLAIM_LIVE;

@@ -257,7 +257,8 @@ session_stats(struct service *service, const struct request *request, struct zr_
         .decisions = service->calls_routed,
         .steps_stale = service->steps_stale,
         .calls_blocked = service->calls_blocked,
-        .decisions_lost = atomic_load_explicit(&service->decisions->lost, memory_order_relaxed),
+        .decisions_lost =
+            atomic_load_explicit(&service->decisions->backlog.lost, memory_order_relaxed),
         .calls_ringing = calls_count(service->calls),
         .leases_live = hot_leases_count(service->options.hot),
         .requests = service->requests,

@@ -398,7 +398,7 @@ test_committer_full_disk_refuses_reads_and_heals(void **state)
     committer_stop(rig.committer);
     assert_int_equal(store_read_begin(rig.store, &view), STATUS_OK);
     assert_int_equal(store_count(&view, TABLE_DECISION), 1);
-    assert_int_equal(atomic_load(&committer_decisions(rig.committer)->lost), 0);
+    assert_int_equal(atomic_load(&committer_decisions(rig.committer)->backlog.lost), 0);
     store_read_close(&view);
     rig_leave();
     assert_int_equal(posted_after_restart(contractor), FUND + 5000);

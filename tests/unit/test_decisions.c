@@ -107,10 +107,10 @@ test_decisions_over_a_full_ring_are_counted(void **state)
         push(i);
     }
     assert_int_equal(decision_count(&ring), ROWS_MAX);
-    assert_int_equal(atomic_load(&ring.lost), 3);
+    assert_int_equal(atomic_load(&ring.backlog.lost), 3);
     assert_int_equal(drain_and_commit(), ROWS_MAX);
     push(100);
-    assert_int_equal(atomic_load(&ring.lost), 3);
+    assert_int_equal(atomic_load(&ring.backlog.lost), 3);
 }
 
 /* A batch that is thrown away takes no record with it. */
@@ -187,7 +187,7 @@ test_decisions_are_stored_or_counted_between_two_threads(void **state)
     (void)state;
     assert_int_equal(pthread_create(&worker, NULL, push_all, NULL), 0);
     assert_int_equal(store_write_begin(store, &view), STATUS_OK);
-    while (drained + atomic_load(&ring.lost) < PUSHED_MAX) {
+    while (drained + atomic_load(&ring.backlog.lost) < PUSHED_MAX) {
         const uint32_t some = decision_drain(&ring, &view);
 
         decision_forget(&ring, some);
@@ -195,7 +195,7 @@ test_decisions_are_stored_or_counted_between_two_threads(void **state)
     }
     assert_int_equal(pthread_join(worker, NULL), 0);
     assert_int_equal(store_commit(&view, &head), STATUS_OK);
-    assert_int_equal(drained + atomic_load(&ring.lost), PUSHED_MAX);
+    assert_int_equal(drained + atomic_load(&ring.backlog.lost), PUSHED_MAX);
     assert_int_equal(stored_count(), drained);
 }
 

@@ -44,7 +44,7 @@ test_ring_facts_stay_until_they_are_durable(void **state)
         assert_true(push(i));
     }
     assert_false(push(99));
-    assert_int_equal(atomic_load(&queue.lost), 1);
+    assert_int_equal(atomic_load(&queue.backlog.lost), 1);
     ring_facts_copy(&queue, 0, &request);
     assert_int_equal(request.rings_count, FACTS_MAX);
     ring_facts_copy(&queue, 5, &request);
