@@ -47,7 +47,6 @@ struct committer {
     struct job **batch;
     uint32_t batch_count;
     uint32_t owed_count;   /* Of it: durable, but work that they set is not done yet. */
-    bool events_moved;     /* Subscribers have something to read, and no worker was woken yet. */
     bool behind;           /* Something is due and did not fit into the batch. */
     struct job *held_back; /* Taken from the queue, for the next batch ... */
     uint64_t held_ms;      /* ... at this log time, or time could run away from it. */
@@ -299,7 +298,8 @@ batch_done(struct committer *committer)
     }
 }
 
-static void
+/* Returns whether subscribers have something to read. */
+static bool
 batch_publish(struct committer *committer)
 {
     struct committer_published *published = &committer->published;
@@ -307,6 +307,8 @@ batch_publish(struct committer *committer)
     const uint64_t events_seq = executor->state.counters[COUNTER_EVENT];
     const uint64_t timer_next_ms =
         executor->state.timer_next_ms == STATE_TIMER_NEVER ? 0 : executor->state.timer_next_ms;
+    const bool events_moved =
+        atomic_load_explicit(&published->events_seq, memory_order_relaxed) != events_seq;
 
     publish_now(committer->publish, log_now_ms(committer));
     /* Release: who sees a number sees what was published before it. */
@@ -315,9 +317,6 @@ batch_publish(struct committer *committer)
                           memory_order_release);
     atomic_store_explicit(&published->auth_epoch, executor->state.counters[COUNTER_AUTH_EPOCH],
                           memory_order_release);
-    committer->events_moved =
-        committer->events_moved ||
-        atomic_load_explicit(&published->events_seq, memory_order_relaxed) != events_seq;
     atomic_store_explicit(&published->events_seq, events_seq, memory_order_release);
     if (executor->state.timer_next_known) {
         atomic_store_explicit(&published->timer_next_ms, timer_next_ms, memory_order_relaxed);
@@ -325,27 +324,25 @@ batch_publish(struct committer *committer)
     atomic_store_explicit(&published->ticks, committer->own.ticks, memory_order_relaxed);
     atomic_store_explicit(&published->unfolded_rows, tail_count(committer->tail),
                           memory_order_relaxed);
+    return events_moved;
 }
 
-/* A reply waits until the work that its command set is done, too. */
+/* A reply waits until the work that its command set is done, too; events do not (R42). */
 static void
-batch_reply(struct committer *committer)
+batch_reply(struct committer *committer, bool events_moved)
 {
-    if (committer->behind) {
-        committer->owed_count = committer->batch_count;
-        return;
-    }
-    for (uint32_t i = 0; i < committer->batch_count; i++) {
+    const uint32_t replies_count = committer->behind ? 0 : committer->batch_count;
+
+    for (uint32_t i = 0; i < replies_count; i++) {
         /* The ring holds every job that exists, so it cannot be full. */
         CHECK(ring_push(&committer->done, committer->batch[i]));
     }
+    committer->batch_count -= replies_count;
+    committer->owed_count = committer->batch_count;
     /* A failure that no job met must be heard of, too: the server ends with it. */
-    if (committer->batch_count > 0 || committer->events_moved || !committer_serves(committer)) {
-        committer->events_moved = false;
+    if (replies_count > 0 || events_moved || !committer_serves(committer)) {
         committer->wake(committer->wake_context);
     }
-    committer->batch_count = 0;
-    committer->owed_count = 0;
 }
 
 static enum status
@@ -394,8 +391,7 @@ batch_run(struct committer *committer)
     } else {
         batch_refuse(committer, status);
     }
-    batch_publish(committer);
-    batch_reply(committer);
+    batch_reply(committer, batch_publish(committer));
     return status;
 }
 
@@ -429,7 +425,7 @@ committer_refuse_all(struct committer *committer)
         execute_refuse(job, ZR_STATUS_READ_ONLY, RETRY_AFTER_MS);
         committer->batch[committer->batch_count++] = job;
     }
-    batch_reply(committer);
+    batch_reply(committer, false);
 }
 
 /* Until something has to be done, at most; what comes in wakes us. */
@@ -561,7 +557,7 @@ committer_open(struct committer **committer, const struct committer_options *opt
         return status;
     }
     outage_judge(opened);
-    batch_publish(opened);
+    (void)batch_publish(opened); /* No worker runs yet: whoever subscribes reads from here on. */
     *committer = opened;
     return STATUS_OK;
 }

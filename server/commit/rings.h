@@ -6,6 +6,11 @@
  * this bounded queue, and the committer makes RINGS commands of it, which apply like any other:
  * so usage and its events are durable, in order, and the same in a replay. A crash loses at most
  * the queue; a full one refuses the fact and counts it.
+ *
+ * A fact does not wake the committer: with nothing else to do it finds it within 50 ms. Nobody
+ * waits for that. The ring itself counts at once, in hot.h, and whatever command comes first finds
+ * the fact in the log before it; only events to an app and a rest after misses come that much
+ * later. Woken, an idle server would sync its disk twice for each phone that rings.
  */
 #ifndef ZR_RINGS_H
 #define ZR_RINGS_H

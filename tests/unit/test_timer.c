@@ -12,7 +12,9 @@
 #define GRACE_MS     (14 * DAY_MS) /* Of a pause. */
 #define FAR_FUTURE_S UINT64_C(4000000000)
 
-enum { FUND = 100000, MANY_CLAIMS = 40, MANY_CONTRACTORS = 90, SMALL_TAIL = 320 };
+enum { FUND = 100000, MANY_CLAIMS = 40, MANY_CONTRACTORS = 90 };
+/* Rows for 58 of them in one batch, beside the room that must be free before a command. */
+enum { SMALL_TAIL = 2 * STATE_IMAGES_MAX + 58 };
 
 static const struct rig_actor nobody = {0, 0};
 static const struct rig_actor bench = {ZR_ROLE_BENCH, 1};
@@ -335,14 +337,13 @@ test_reply_waits_for_the_work_that_its_command_set(void **state)
     rig_stop();
 }
 
-/* More than one batch can hold: the reply waits for the last of them. */
-static void
-test_reply_waits_over_several_batches(void **state)
+/* Titles whose graces end in the same instant, more than one batch can hold. Returns when they
+ * were paused. */
+static uint64_t
+pause_more_than_a_batch(uint32_t contractors[MANY_CONTRACTORS])
 {
-    static uint32_t contractors[MANY_CONTRACTORS];
     uint64_t paused_ms;
 
-    (void)state;
     make_categories(MANY_CONTRACTORS);
     for (uint16_t i = 0; i < MANY_CONTRACTORS; i++) {
         contractors[i] = contractor_with_claim(i + 1);
@@ -351,13 +352,56 @@ test_reply_waits_over_several_batches(void **state)
     paused_ms = clock_now_ms(&rig.clock);
     rig.tail_rows = SMALL_TAIL;
     go_on_with_the_thread();
+    return paused_ms;
+}
+
+static uint64_t
+commits_count(void)
+{
+    return atomic_load(&committer_published(rig.committer)->commits);
+}
+
+/* More than one batch can hold: the reply waits for the last of them. */
+static void
+test_reply_waits_over_several_batches(void **state)
+{
+    static uint32_t contractors[MANY_CONTRACTORS];
+    const uint64_t paused_ms = pause_more_than_a_batch(contractors);
+    uint64_t commits;
+
+    (void)state;
+    commits = commits_count();
     (void)advance(GRACE_MS);
+    assert_true(commits_count() > commits + 1);
     assert_int_equal(events_count(ZR_EVENT_FORFEITED), MANY_CONTRACTORS);
     assert_event(ZR_EVENT_FORFEITED, MANY_CONTRACTORS - 1, contractors[MANY_CONTRACTORS - 1],
                  paused_ms + GRACE_MS);
     assert_sound();
     rig_stop();
     assert_int_equal(rig_replay(), STATUS_OK);
+}
+
+/* R42: what one of those batches committed is told then, not with the reply that waits for all:
+ * the worker that pushes it is woken for each. */
+static void
+test_r42_events_are_told_with_their_own_batch(void **state)
+{
+    static uint32_t contractors[MANY_CONTRACTORS];
+    const struct zr_clock_advance_request request = {.advance_ms = GRACE_MS};
+    int wakes = 0;
+    int wakes_left = 0;
+
+    (void)state;
+    (void)pause_more_than_a_batch(contractors);
+    rig.last = &rig.jobs[0];
+    rig_fill(rig.last, bench, ZR_OP_CLOCK_ADVANCE, &request);
+    assert_true(committer_submit(rig.committer, rig.last));
+    for (; committer_take_done(rig.committer) == NULL; wakes++) {
+        assert_true(rig_wait_wake());
+    }
+    assert_int_equal(sem_getvalue(&rig.woken, &wakes_left), 0);
+    assert_true(wakes + wakes_left > 1);
+    rig_stop();
 }
 
 /* ---- events -------------------------------------------------------------------------------- */
@@ -505,6 +549,7 @@ main(void)
         RIG_TEST(test_fan_out_goes_on_after_a_crash_in_the_middle),
         RIG_TEST(test_reply_waits_for_the_work_that_its_command_set),
         RIG_TEST(test_reply_waits_over_several_batches),
+        RIG_TEST(test_r42_events_are_told_with_their_own_batch),
         RIG_TEST(test_events_are_numbered_over_restarts),
         RIG_TEST(test_outage_moves_deadlines_that_fell_into_it),
         RIG_TEST(test_short_absence_moves_nothing),
