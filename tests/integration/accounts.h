@@ -1,6 +1,6 @@
 /*
- * accounts.h - what the cases of money over time share: the log clock, one wallet's events, and
- * the second of two administrators.
+ * accounts.h - what the cases of money over time share: one wallet's events, and the second of two
+ * administrators.
  *
  * Events are counted through a reader that hears everything (AUDITOR). Events come in order, so
  * accounts_hear() causes one more and waits for it: "it did not happen" is known, not guessed.
@@ -9,26 +9,11 @@
 #define ZR_TEST_ACCOUNTS_H
 
 #include "tests/integration/calls.h"
+#include "tests/integration/clocks.h"
 #include "tests/integration/following.h"
 
 static struct heard everything;
 static uint32_t bell; /* A contractor who does nothing but to be paused and resumed. */
-
-static inline uint64_t
-now_ms(void)
-{
-    return world_advance(&world, 0);
-}
-
-/* Move to that instant. */
-static inline void
-move_to(uint64_t at_ms)
-{
-    const uint64_t now = now_ms();
-
-    assert_true(at_ms >= now);
-    (void)world_advance(&world, at_ms - now);
-}
 
 /* kill -9, serve again, and go on with fresh connections. */
 static inline void

@@ -223,6 +223,48 @@ test_e21_version_out_of_range_wants_a_snapshot(void **state)
     assert_int_equal(zr_unsubscribe(world.auditor, ZR_OP_MAP_SUBSCRIBE), 0);
 }
 
+static void
+ask(struct zr_client *client)
+{
+    const struct zr_empty request = {0};
+    struct zr_ping_reply reply;
+
+    assert_int_equal(zr_ping(client, &request, &reply), 0);
+}
+
+/*
+ * R42, by turns instead of seconds: the server pushes a delta in the turn in which the reply of its
+ * command goes out, or in one before. So whoever hears that reply and asks anything afterwards, on
+ * whatever connection, gets the delta before the answer.
+ */
+static void
+test_r42_a_delta_comes_before_the_next_answer(void **state)
+{
+    const struct world_slot slot = {WORLD_ADJUNTAS, world.roofing};
+    struct zr_policy policy = world_policy(&world, slot);
+    const uint32_t contractor = world_contractor(&world, 2, 100000);
+    struct zr_client *const reader = server_client_ready(&world.server, "callcenter");
+    uint64_t claim_id;
+
+    (void)state;
+    follow_map(&heard, reader, map_version());
+    ask(reader); /* It follows by now. */
+    claim_id = world_claim(&world, contractor, slot);
+    ask(reader);
+    assert_int_equal(heard.total, 1);
+    assert_true(heard.changes[0].taken);
+    policy.pause_grace_s = 3600; /* What time alone brings about, too. */
+    world_policy_put(&world, slot, &policy);
+    (void)world_pause(&world, claim_id);
+    ask(reader);
+    assert_int_equal(heard.total, 1);
+    (void)server_advance(&world.server, WORLD_HOUR_MS);
+    ask(reader);
+    assert_int_equal(heard.total, 2);
+    assert_false(heard.changes[1].taken);
+    zr_client_close(reader);
+}
+
 /* E20: a category that is withdrawn everywhere is one delta that asks for a snapshot. */
 static void
 test_e20_withdrawn_category_is_told(void **state)
@@ -249,6 +291,7 @@ main(void)
         cmocka_unit_test(test_snapshot_agrees_with_availability),
         cmocka_unit_test(test_e21_deltas_are_resumed_exactly),
         cmocka_unit_test(test_e21_version_out_of_range_wants_a_snapshot),
+        cmocka_unit_test(test_r42_a_delta_comes_before_the_next_answer),
         cmocka_unit_test(test_e20_withdrawn_category_is_told),
     };
 

@@ -2,25 +2,7 @@
  * test_time_calls.c - calls over time: the cascade's budget, DECLINE, prices that change while a
  * ticket is out, lists that outlive what they were made from (M4, M6), through the real server.
  */
-#include "tests/integration/cases.h"
-
-/* A slot with a primary and a backup. */
-struct pair {
-    struct world_slot slot;
-    uint32_t primary;
-    uint32_t backup;
-    uint64_t primary_claim;
-};
-
-static void
-pair_make(struct pair *pair, uint16_t concurrency)
-{
-    pair->slot = world_slot(&world);
-    pair->primary = world_contractor(&world, concurrency, 5000000);
-    pair->backup = world_contractor(&world, 1000, 5000000);
-    pair->primary_claim = world_claim(&world, pair->primary, pair->slot);
-    (void)world_claim(&world, pair->backup, pair->slot);
-}
+#include "tests/integration/routing.h"
 
 static void
 schedule_put(const struct zr_schedule_put_request *schedule)

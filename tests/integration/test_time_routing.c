@@ -1,9 +1,9 @@
 /*
  * test_time_routing.c - who may be rung, over time: hours, vacations, caps, spacing, rests,
- * destinations, filters, attestation (M3, R13, R34-R36), through the real server.
+ * destinations (M3, R13, R34-R36), through the real server. Filters are in test_time_filters.c.
  */
 #include "server/domain/localtime.h"
-#include "tests/integration/cases.h"
+#include "tests/integration/routing.h"
 
 enum {
     SURGE = 500,
@@ -11,69 +11,7 @@ enum {
     MODE_APP = 2,
     MODE_SMS = 4,
     REASON_MODE_UNSUPPORTED = 1 << 16,
-    REASON_ATTESTATION = 1 << 17,
 };
-
-/* A slot with a primary and a backup. */
-struct pair {
-    struct world_slot slot;
-    uint32_t primary;
-    uint32_t backup;
-    uint64_t primary_claim;
-};
-
-static void
-pair_make(struct pair *pair, uint16_t concurrency)
-{
-    pair->slot = world_slot(&world);
-    pair->primary = world_contractor(&world, concurrency, 5000000);
-    pair->backup = world_contractor(&world, 1000, 5000000);
-    pair->primary_claim = world_claim(&world, pair->primary, pair->slot);
-    (void)world_claim(&world, pair->backup, pair->slot);
-}
-
-/* Whom a new call rings first, and what stood against the primary. */
-static uint32_t
-rings_first(const struct pair *pair, uint32_t *reasons)
-{
-    const struct zr_route_reply routed = world_call(&world, pair->slot, NULL);
-
-    *reasons = reasons_of(&routed, pair->primary);
-    return routed.candidates[0].contractor;
-}
-
-static void
-assert_rings_primary(const struct pair *pair)
-{
-    uint32_t reasons;
-
-    assert_int_equal(rings_first(pair, &reasons), pair->primary);
-    assert_int_equal(reasons, 0);
-}
-
-static void
-assert_skips_primary(const struct pair *pair, uint32_t expected)
-{
-    uint32_t reasons;
-
-    assert_int_equal(rings_first(pair, &reasons), pair->backup);
-    assert_int_equal(reasons, expected);
-}
-
-static uint64_t
-now_ms(void)
-{
-    return world_advance(&world, 0);
-}
-
-static void
-move_to(uint64_t at_ms)
-{
-    const uint64_t now = now_ms();
-
-    assert_true(at_ms >= now);
-    (void)world_advance(&world, at_ms - now);
-}
 
 /* ---- schedules ------------------------------------------------------------------------------- */
 
@@ -428,102 +366,6 @@ test_e41_sms_alone_takes_no_live_call(void **state)
     assert_int_equal(routed.candidates[0].mode, 0);
 }
 
-/* ---- filters --------------------------------------------------------------------------------- */
-
-/* E40: the network's policy blocks for everybody; a contractor's filter only skips it. */
-static void
-test_e40_attestation(void **state)
-{
-    struct zr_policy_put_request policy = {
-        .scope = ZR_SCOPE_SLOT, .policy_count = 1, .attestation_min = 2};
-    struct zr_filters_put_request filters = {.attestation_min = 1};
-    struct zr_policy_put_reply policy_put;
-    struct zr_route_request request;
-    struct zr_route_reply reply;
-    struct zr_put_reply put;
-    struct pair pair;
-
-    (void)state;
-    pair_make(&pair, 1000);
-    policy.zip = pair.slot.zip;
-    policy.category = pair.slot.category;
-    policy.policy[0] = world_policy(&world, pair.slot);
-    assert_int_equal(zr_policy_put(world.admin, &policy, &policy_put), 0);
-    filters.contractor = pair.primary;
-    assert_int_equal(zr_filters_put(world.portal, &filters, &put), 0);
-    for (uint8_t attestation = 0; attestation <= 3; attestation++) {
-        const bool blocked = attestation == 0 || attestation == 3;
-
-        request = world_route_request(&world, pair.slot);
-        request.attestation = attestation;
-        assert_int_equal(world_route(&world, &request, &reply), blocked ? ZR_STATUS_BLOCKED : 0);
-        if (!blocked) {
-            assert_int_equal(reply.candidates[0].contractor,
-                             attestation == 1 ? pair.primary : pair.backup);
-            assert_int_equal(reasons_of(&reply, pair.primary),
-                             attestation == 1 ? 0 : REASON_ATTESTATION);
-        }
-    }
-}
-
-/* M3: callers and partners that a contractor does not take; callers that the network does not. */
-static void
-test_callers_and_partners_are_filtered(void **state)
-{
-    struct zr_filters_put_request filters = {.blocked_count = 1};
-    struct zr_suppress_put_request suppress = {.blocked = true};
-    struct zr_route_request request;
-    struct zr_route_reply reply;
-    struct zr_put_reply put;
-    struct pair pair;
-
-    (void)state;
-    pair_make(&pair, 1000);
-    request = world_route_request(&world, pair.slot);
-    filters.contractor = pair.primary;
-    filters.blocked[0].phone = request.caller;
-    assert_int_equal(zr_filters_put(world.portal, &filters, &put), 0);
-    assert_int_equal(world_route(&world, &request, &reply), 0);
-    assert_int_equal(reasons_of(&reply, pair.primary), REASON_CALLER_BLOCKED);
-    assert_rings_primary(&pair); /* Another caller. */
-    filters.op_id = (struct zr_id){{0}};
-    filters.expected_version = put.version;
-    filters.partners_rule = 2;
-    filters.partners_count = 1;
-    filters.partners[0].tenant = SERVER_TENANT;
-    assert_int_equal(zr_filters_put(world.portal, &filters, &put), 0);
-    assert_skips_primary(&pair, REASON_PARTNER_NOT_ALLOWED);
-    suppress.caller = request.caller;
-    assert_int_equal(zr_suppress_put(world.admin, &suppress, &put), 0);
-    request.call_id = world_id(&world);
-    assert_int_equal(world_route(&world, &request, &reply), ZR_STATUS_BLOCKED);
-}
-
-/* M3 DUP_RESTRICTED: who was charged for this caller need not take him again. */
-static void
-test_repeated_callers_are_restricted_on_wish(void **state)
-{
-    struct zr_filters_put_request filters = {.no_duplicates = true};
-    struct zr_route_request request;
-    struct zr_route_reply reply;
-    struct zr_put_reply put;
-    struct pair pair;
-
-    (void)state;
-    pair_make(&pair, 1000);
-    request = world_route_request(&world, pair.slot);
-    assert_int_equal(world_route(&world, &request, &reply), 0);
-    (void)world_connect(&world, &reply);
-    assert_int_equal(world_end(&world, &request.call_id, 60000).settlement, ZR_SETTLEMENT_CHARGED);
-    filters.contractor = pair.primary;
-    assert_int_equal(zr_filters_put(world.portal, &filters, &put), 0);
-    (void)world_audit(&world); /* Everything is folded: the index is up to date. */
-    request.call_id = world_id(&world);
-    assert_int_equal(world_route(&world, &request, &reply), 0);
-    assert_int_equal(reasons_of(&reply, pair.primary), REASON_DUP_RESTRICTED);
-    assert_rings_primary(&pair);
-}
-
 int
 main(void)
 {
@@ -538,9 +380,6 @@ main(void)
         cmocka_unit_test(test_r36_misses_cool_down),
         cmocka_unit_test(test_r50_destinations_that_are_down),
         cmocka_unit_test(test_e41_sms_alone_takes_no_live_call),
-        cmocka_unit_test(test_e40_attestation),
-        cmocka_unit_test(test_callers_and_partners_are_filtered),
-        cmocka_unit_test(test_repeated_callers_are_restricted_on_wish),
     };
 
     return cmocka_run_group_tests(tests, world_setup, world_teardown);

@@ -2,7 +2,7 @@
  * test_time_titles.c - titles over time: offers, graces, outages (M2), through the real server and
  * the real client, on a clock that the test moves.
  */
-#include "tests/integration/cases.h"
+#include "tests/integration/clocks.h"
 
 enum { HELD_MAX = 8 };
 
@@ -75,22 +75,6 @@ offer_of(uint64_t claim_id)
 
     assert_int_not_equal(claim.offer_id, 0);
     return claim.offer_id;
-}
-
-static uint64_t
-now_ms(void)
-{
-    return world_advance(&world, 0);
-}
-
-/* Move to that instant. */
-static void
-move_to(uint64_t at_ms)
-{
-    const uint64_t now = now_ms();
-
-    assert_true(at_ms >= now);
-    (void)world_advance(&world, at_ms - now);
 }
 
 /* ---- offers ---------------------------------------------------------------------------------- */
