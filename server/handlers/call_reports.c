@@ -261,6 +261,39 @@ job_call_state(struct service *service, const struct job *job)
                                            : service->reply.settlement_reply.state;
 }
 
+static void
+call_is_over(struct service *service, struct remembered_call *call, enum remembered_state state)
+{
+    call->state = (uint8_t)state;
+    call->expires_ms = clock_now_ms(service->options.clock); /* Its row knows the rest. */
+    calls_set_lease(service->calls, call, 0, 0, 0);
+}
+
+/*
+ * A leg is over and the caller stays. Without a CONNECT before (E44) only this END tells that there
+ * was one: the same ROUTE again must not ring him (E32, R35). Whoever has the lease was rung before
+ * him or is himself, if his is the newest ticket; a later one is of the next in line, who rings.
+ */
+static void
+call_rings_again(struct service *service, struct remembered_call *call, uint16_t op)
+{
+    const uint32_t contractor = service->reply.settlement_reply.contractor;
+    struct ticket newest;
+
+    if (call->state != REMEMBERED_ABANDONED) {
+        call->state = REMEMBERED_RINGING;
+    }
+    call->connected_once = true;
+    if (op != ZR_OP_END || !ticket_decode(&newest, call->ticket, call->ticket_length)) {
+        return;
+    }
+    for (uint8_t i = 0; i < newest.candidates_count; i++) {
+        if (newest.candidates[i].contractor == contractor) {
+            calls_set_lease(service->calls, call, 0, 0, 0);
+        }
+    }
+}
+
 void
 call_report_take_back(struct service *service, const struct job *job)
 {
@@ -296,19 +329,16 @@ call_report_done(struct service *service, const struct job *job)
     case ZR_CALL_QUALIFIED:
         call->state = REMEMBERED_CONNECTED;
         call->connected_once = true;
+        calls_set_lease(service->calls, call, 0, 0, 0); /* Whoever rang for it: no more (R49). */
         break;
     case ZR_CALL_ENDED:
-        call->state = REMEMBERED_ENDED;
-        call->expires_ms = clock_now_ms(service->options.clock); /* Its row knows the rest. */
-        calls_set_lease(service->calls, call, 0, 0, 0);
+        call_is_over(service, call, REMEMBERED_ENDED);
         break;
     case ZR_CALL_ABANDONED:
-        call->state = REMEMBERED_ABANDONED;
-        call->expires_ms = clock_now_ms(service->options.clock); /* Its row knows the rest. */
-        calls_set_lease(service->calls, call, 0, 0, 0);
+        call_is_over(service, call, REMEMBERED_ABANDONED);
         break;
     case ZR_CALL_RINGING:
-        call->state = REMEMBERED_RINGING;
+        call_rings_again(service, call, op);
         break;
     default:
         break;

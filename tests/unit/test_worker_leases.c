@@ -4,6 +4,21 @@
  */
 #include "tests/unit/test_worker_scene.h"
 
+static struct zr_end_request
+end_of(const struct scene *scene, uint8_t index)
+{
+    struct zr_end_request end = {.call_id = scene->route.call_id,
+                                 .index = index,
+                                 .answered_at_ms = clock_now_ms(&rig.clock),
+                                 .talk_ms = 5000,
+                                 .who_hung_up = ZR_HUNG_UP_CONTRACTOR,
+                                 .caller_stays = true};
+
+    end.ticket_length = scene->answer.ticket_length;
+    memcpy(end.ticket, scene->answer.ticket, end.ticket_length);
+    return end;
+}
+
 /* Who has leases, as bits by place in the cascade; none has two of one call. */
 static unsigned
 leased(const struct scene *scene)
@@ -71,6 +86,111 @@ test_a_refused_connect_ends_the_ringing(void **state)
     assert_int_equal(leased(&scene), 0);
 }
 
+/* ---- CONNECT of another (R49) ---------------------------------------------------------------- */
+
+/* R49, M3: in list mode the first of the ticket has the lease; whoever of it answers, the call is
+ * connected and nobody rings for it. */
+static void
+test_a_connect_ends_every_lease_of_its_call(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_fill(&scene);
+    for (uint8_t index = 0; index < CANDIDATES; index++) {
+        scene.route = route_request();
+        scene.route.want = CANDIDATES;
+        assert_int_equal(route(&scene), ZR_STATUS_OK);
+        assert_int_equal(leased(&scene), 1);
+        assert_int_equal(connect(&scene, index), ZR_STATUS_OK);
+        assert_int_equal(leased(&scene), 0);
+    }
+}
+
+/* E35: the one before answered while the next rang already. */
+static void
+test_a_late_answer_ends_the_next_ones_lease(void **state)
+{
+    struct scene scene;
+    struct scene first;
+
+    (void)state;
+    scene_fill(&scene);
+    assert_int_equal(route(&scene), ZR_STATUS_OK);
+    first = scene;
+    assert_int_equal(next(&scene, 0, ZR_OUTCOME_NO_ANSWER), ZR_STATUS_OK);
+    assert_int_equal(leased(&scene), 2);
+    assert_int_equal(connect(&first, 0), ZR_STATUS_OK);
+    assert_int_equal(leased(&scene), 0);
+    assert_int_equal(connect(&scene, 1), ZR_STATUS_ALREADY_CONNECTED);
+    assert_int_equal(leased(&scene), 0);
+}
+
+/* ---- END without a CONNECT (E44) ------------------------------------------------------------- */
+
+/* R35, E32: that leg was connected: the same ROUTE does not ring him again, and he is free. */
+static void
+test_an_end_by_ticket_ends_the_ringing(void **state)
+{
+    struct scene scene;
+    struct zr_end_request end;
+
+    (void)state;
+    scene_fill(&scene);
+    for (uint8_t index = 0; index < CANDIDATES; index++) {
+        scene.route = route_request();
+        scene.route.want = CANDIDATES;
+        assert_int_equal(route(&scene), ZR_STATUS_OK);
+        end = end_of(&scene, index);
+        assert_int_equal(ask(&scene.line, ZR_OP_END, &end), ZR_STATUS_OK);
+        assert_int_equal(rig.reply.settlement_reply.state, ZR_CALL_RINGING);
+        assert_int_equal(leased(&scene), 0);
+        assert_int_equal(route(&scene), ZR_STATUS_CALL_CONNECTED);
+        assert_int_equal(leased(&scene), 0);
+    }
+}
+
+/* The cascade went on before that END was sent: who rings now keeps his lease. */
+static void
+test_a_spooled_end_leaves_the_next_ones_lease(void **state)
+{
+    struct scene scene;
+    struct scene ringing;
+    struct zr_end_request end;
+
+    (void)state;
+    scene_fill(&scene);
+    assert_int_equal(route(&scene), ZR_STATUS_OK);
+    end = end_of(&scene, 0);
+    assert_int_equal(next(&scene, 0, ZR_OUTCOME_FAILED), ZR_STATUS_OK);
+    for (int i = 0; i < 2; i++) { /* Also when it is repeated. */
+        assert_int_equal(ask(&scene.line, ZR_OP_END, &end), ZR_STATUS_OK);
+        assert_int_equal(leased(&scene), 2);
+    }
+    ringing = scene;
+    assert_int_equal(route(&scene), ZR_STATUS_CALL_CONNECTED); /* E32 */
+    assert_int_equal(connect(&ringing, 1), ZR_STATUS_OK);
+    assert_int_equal(leased(&scene), 0);
+}
+
+/* E34: the caller hung up after that leg; its END, said again, revives nothing. */
+static void
+test_a_repeated_end_revives_no_cancelled_call(void **state)
+{
+    struct scene scene;
+    struct zr_end_request end;
+
+    (void)state;
+    scene_fill(&scene);
+    assert_int_equal(route(&scene), ZR_STATUS_OK);
+    end = end_of(&scene, 0);
+    assert_int_equal(ask(&scene.line, ZR_OP_END, &end), ZR_STATUS_OK);
+    assert_int_equal(next(&scene, 0, ZR_OUTCOME_CALLER_CANCELLED), ZR_STATUS_ABANDONED);
+    assert_int_equal(ask(&scene.line, ZR_OP_END, &end), ZR_STATUS_OK);
+    assert_int_equal(next(&scene, 0, ZR_OUTCOME_FAILED), ZR_STATUS_ABANDONED);
+    assert_int_equal(leased(&scene), 0);
+}
+
 int
 main(void)
 {
@@ -78,6 +198,11 @@ main(void)
     const struct CMUnitTest tests[] = {
         WORKER_TEST(test_a_bad_connect_leaves_the_lease),
         WORKER_TEST(test_a_refused_connect_ends_the_ringing),
+        WORKER_TEST(test_a_connect_ends_every_lease_of_its_call),
+        WORKER_TEST(test_a_late_answer_ends_the_next_ones_lease),
+        WORKER_TEST(test_an_end_by_ticket_ends_the_ringing),
+        WORKER_TEST(test_a_spooled_end_leaves_the_next_ones_lease),
+        WORKER_TEST(test_a_repeated_end_revives_no_cancelled_call),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
