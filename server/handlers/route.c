@@ -127,28 +127,25 @@ route_is_blocked(struct service *service, const struct zr_route_request *route)
 }
 
 /*
- * The call as it is known: in memory, else in the table. CALL_CONNECTED once it was connected or
- * is over: who has talked to the caller is not offered again (E32), only ROUTE_NEXT goes on.
- * *call is NULL when it is a new one.
+ * The call as memory has it, else the table (NULL: not in memory): CALL_CONNECTED once it was
+ * connected or is over. Who has talked to the caller is not offered again (E32); only ROUTE_NEXT
+ * goes on.
  */
 static uint16_t
-route_find_call(struct service *service, const struct request *request,
-                const struct zr_route_request *route, struct remembered_call **call)
+route_judge_call(struct service *service, const struct request *request,
+                 const struct zr_route_request *route, const struct remembered_call *call)
 {
-    const uint32_t tenant = request->session->tenant;
     struct zr_id call_ref;
 
-    *call = calls_find(service->calls, tenant, &route->call_id);
-    if (*call != NULL) {
-        return (*call)->connected_once || (*call)->state > REMEMBERED_RINGING
-                   ? ZR_STATUS_CALL_CONNECTED
-                   : ZR_STATUS_OK;
+    if (call != NULL) {
+        return call->connected_once || call->state > REMEMBERED_RINGING ? ZR_STATUS_CALL_CONNECTED
+                                                                        : ZR_STATUS_OK;
     }
     /* A call has a row from its first CONNECT or END on, and not before. */
-    if (state_call_find(service_snapshot(service), tenant, &route->call_id, &call_ref)) {
-        return ZR_STATUS_CALL_CONNECTED;
-    }
-    return ZR_STATUS_OK;
+    return state_call_find(service_snapshot(service), request->session->tenant, &route->call_id,
+                           &call_ref)
+               ? ZR_STATUS_CALL_CONNECTED
+               : ZR_STATUS_OK;
 }
 
 /* Remember a new call; OVERLOADED when no more can be. */
@@ -250,12 +247,19 @@ route_decide(struct service *service, const struct request *request,
     return verdict;
 }
 
-/* The same question again, its ticket still alive: the same answer (E31). */
+/*
+ * The same question again, the newest ticket still alive: the same answer, before any rule is asked
+ * (E31). Screening that a CALLCENTER adds is news, though a SWITCH had said the same (R18).
+ */
 static bool
 route_is_repeat(const struct service *service, const struct request *request,
-                const struct remembered_call *call)
+                const struct zr_route_request *route, const struct remembered_call *call)
 {
-    return call->reply_bytes > 0 && call->inputs == route_inputs(request) &&
+    const bool screens = request->session->role == ZR_ROLE_CALLCENTER;
+
+    return call->reply_bytes > 0 && call->state == REMEMBERED_RINGING && !call->connected_once &&
+           call->inputs == route_inputs(request) &&
+           (!screens || call->screening == route->screening) &&
            clock_now_ms(service->options.clock) < call->expires_ms;
 }
 
@@ -263,6 +267,7 @@ enum frame_verdict
 route_handle(struct service *service, const struct request *request, struct zr_builder *reply)
 {
     const struct zr_route_request *route = &service->request.route_request;
+    const bool hold = (route->flags & ROUTE_FLAG_HOLD) != 0;
     struct remembered_call *call = NULL;
     const char *wrong = route_wrong_field(route);
     uint16_t status;
@@ -270,6 +275,12 @@ route_handle(struct service *service, const struct request *request, struct zr_b
     if (wrong != NULL) {
         return dispatch_reply(request, reply, ZR_STATUS_INVALID_FIELD,
                               zr_shape_offset_of(&zr_route_request_shape, wrong), NULL);
+    }
+    if (hold) {
+        call = calls_find(service->calls, request->session->tenant, &route->call_id);
+    }
+    if (call != NULL && route_is_repeat(service, request, route, call)) {
+        return dispatch_repeat(request, call, reply);
     }
     status = route_judge_places(service_catalogue(service), route);
     if (status == ZR_STATUS_OK) {
@@ -282,10 +293,10 @@ route_handle(struct service *service, const struct request *request, struct zr_b
         service->calls_blocked++;
         status = ZR_STATUS_BLOCKED;
     }
-    if (status == ZR_STATUS_OK && (route->flags & ROUTE_FLAG_HOLD) != 0) {
-        status = route_find_call(service, request, route, &call);
+    if (status == ZR_STATUS_OK && hold) {
+        status = route_judge_call(service, request, route, call);
     }
-    if (status == ZR_STATUS_OK && (route->flags & ROUTE_FLAG_HOLD) != 0 && call == NULL) {
+    if (status == ZR_STATUS_OK && hold && call == NULL) {
         status = route_add_call(service, request, route, &call);
     }
     if (status == ZR_STATUS_OVERLOADED) {
@@ -294,9 +305,6 @@ route_handle(struct service *service, const struct request *request, struct zr_b
     }
     if (status != ZR_STATUS_OK) {
         return route_refuse(service, request, status, reply);
-    }
-    if (call != NULL && call->state != 0 && route_is_repeat(service, request, call)) {
-        return dispatch_repeat(request, call, reply);
     }
     return route_decide(service, request, route, call, reply);
 }

@@ -47,6 +47,82 @@ test_blocked_stands_behind_the_places_and_before_the_rest(void **state)
     assert_int_equal(world_route(&world, &request, &reply), ZR_STATUS_UNKNOWN_ZIP);
 }
 
+/* The same ROUTE again gets that ticket, flagged DUPLICATE. */
+static void
+assert_repeats(struct zr_client *client, const struct zr_route_request *request,
+               const struct zr_route_reply *routed)
+{
+    struct zr_route_reply again = {0};
+    struct zr_call_info info = {0};
+
+    assert_int_equal(zr_call(client, ZR_OP_ROUTE, request, &again, 0, &info), 0);
+    assert_true(info.duplicate);
+    assert_int_equal(again.ticket_length, routed->ticket_length);
+    assert_memory_equal(again.ticket, routed->ticket, routed->ticket_length);
+}
+
+/* E31: a repeat is answered before any rule: what changed since then is of other calls. After a
+ * ROUTE_NEXT it is the newest ticket, for who was rung is not offered again (R35). */
+static void
+test_e31_a_repeat_comes_before_every_rule(void **state)
+{
+    const uint32_t primary = world_contractor(&world, 1, FUNDS);
+    const uint32_t backup = world_contractor(&world, 1, FUNDS);
+    struct world_slot slot = world_slot(&world);
+    struct zr_route_request request = world_route_request(&world, slot);
+    struct zr_route_reply first;
+    struct zr_route_reply second;
+    struct zr_route_reply reply;
+
+    (void)state;
+    (void)world_claim(&world, primary, slot);
+    (void)world_claim(&world, backup, slot);
+    slot.zip = slot.zip == WORLD_BOSTON ? WORLD_CHICAGO : WORLD_BOSTON;
+    (void)world_claim(&world, primary, slot);
+    (void)world_claim(&world, backup, slot);
+    request.zips[1] = slot.zip;
+    request.zips_count = 2;
+    /* R41: both ZIPs lead to the same contractors. */
+    assert_int_equal(world_route(&world, &request, &first), 0);
+    (void)world_claim(&world, world_contractor(&world, 1, FUNDS), slot);
+    assert_repeats(world.carrier, &request, &first);
+    suppress(request.caller);
+    assert_repeats(world.carrier, &request, &first);
+    second = next_rings(&first, ZR_OUTCOME_BUSY, backup);
+    assert_repeats(world.carrier, &request, &second);
+    request.want = 2; /* Another question. */
+    assert_int_equal(world_route(&world, &request, &reply), ZR_STATUS_NEED_ADDRESS);
+    request.zips[1] = 0;
+    request.zips_count = 1;
+    assert_int_equal(world_route(&world, &request, &reply), ZR_STATUS_BLOCKED);
+}
+
+/* R18: what a CALLCENTER says of its screening is news, though a SWITCH had said it word for word.
+ */
+static void
+test_r18_a_callcenters_screening_is_no_repeat(void **state)
+{
+    const struct pair pair = pair_make(1, FUNDS);
+    struct zr_policy policy = world_policy(&world, pair.slot);
+    struct zr_route_request request = world_route_request(&world, pair.slot);
+    struct zr_route_reply bare;
+    struct zr_route_reply screened;
+    struct zr_settlement_reply ended;
+
+    (void)state;
+    request.screening = 7;
+    assert_int_equal(world_route(&world, &request, &bare), 0);
+    assert_repeats(world.carrier, &request, &bare);
+    assert_int_equal(zr_route(world.callcenter, &request, &screened), 0);
+    assert_int_equal(screened.revision, bare.revision + 1);
+    assert_repeats(world.callcenter, &request, &screened);
+    assert_repeats(world.carrier, &request, &screened);
+    policy.screening_required = 1;
+    world_policy_put(&world, pair.slot, &policy);
+    ended = talk(&screened, &request.call_id, MINUTE_MS);
+    assert_int_equal(ended.settlement, ZR_SETTLEMENT_CHARGED);
+}
+
 /* ---- CONNECT, ROUTE_NEXT: the ticket, then the call -------------------------------------------
  */
 
@@ -196,6 +272,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_blocked_stands_behind_the_places_and_before_the_rest),
+        CASE(test_e31_a_repeat_comes_before_every_rule),
+        CASE(test_r18_a_callcenters_screening_is_no_repeat),
         CASE(test_a_superseded_ticket_may_be_expired_too),
         CASE(test_a_superseded_ticket_comes_before_the_calls_state),
         CASE(test_a_leg_that_is_there_answers_before_the_ticket),
