@@ -290,6 +290,7 @@ call_rings_again(struct service *service, struct remembered_call *call, uint16_t
     for (uint8_t i = 0; i < newest.candidates_count; i++) {
         if (newest.candidates[i].contractor == contractor) {
             calls_set_lease(service->calls, call, 0, 0, 0);
+            call->legs_end = (uint8_t)(newest.attempt + i + 1);
         }
     }
 }

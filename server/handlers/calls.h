@@ -51,6 +51,7 @@ struct remembered_call {
     uint8_t state; /* enum remembered_state */
     uint8_t revision;
     uint8_t attempt;     /* Index of the newest ticket's first candidate. */
+    uint8_t legs_end;    /* Attempts below it are the past: one of them was a leg, and is over. */
     bool connected_once; /* Then only ROUTE_NEXT goes on with it (E32). */
     bool named;          /* It has a call_ref. */
     uint8_t declines_count;

@@ -26,9 +26,29 @@ next_take_ticket(struct service *service, const struct request *request,
            ticket_candidate_at(ticket, next->index) != NULL;
 }
 
-/* Memory does not know the call: the table may, and arbitrates (M6). */
+/* Does the ticket say that this contractor had his turn, up to that attempt of it? */
+static bool
+ticket_knows(const struct ticket *ticket, uint8_t index, uint32_t contractor)
+{
+    for (uint8_t i = 0; i < ticket->tried_count; i++) {
+        if (ticket->tried[i] == contractor) {
+            return true;
+        }
+    }
+    for (uint8_t i = ticket->attempt; i <= index; i++) {
+        const struct ticket_candidate *candidate = ticket_candidate_at(ticket, i);
+
+        if (candidate != NULL && candidate->contractor == contractor) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Memory does not know the call: the table may, and arbitrates (M6). A leg that the ticket knows
+ * nothing of came later: who has talked to the caller is not offered again (R35, E33). */
 static uint16_t
-next_judge_row(struct service *service, const struct ticket *ticket)
+next_judge_row(struct service *service, const struct ticket *ticket, uint8_t index)
 {
     struct state *snapshot = service_snapshot(service);
     struct zr_id call_ref;
@@ -40,6 +60,11 @@ next_judge_row(struct service *service, const struct ticket *ticket)
     }
     if (row.revision > ticket->revision) {
         return ZR_STATUS_TICKET_SUPERSEDED;
+    }
+    for (uint8_t i = 0; i < row.legs_count && row.state == ZR_CALL_RINGING; i++) {
+        if (!ticket_knows(ticket, index, row.legs[i].contractor)) {
+            return ZR_STATUS_TICKET_SUPERSEDED;
+        }
     }
     if (row.state == ZR_CALL_ABANDONED) {
         return ZR_STATUS_ABANDONED;
@@ -56,9 +81,10 @@ next_judge(struct service *service, const struct ticket *ticket, uint8_t index,
         return ZR_STATUS_TICKET_EXPIRED;
     }
     if (call == NULL) {
-        return next_judge_row(service, ticket);
+        return next_judge_row(service, ticket, index);
     }
-    if (call->revision > ticket->revision || call->attempt > index + 1) {
+    if (call->revision > ticket->revision || call->attempt > index + 1 ||
+        call->legs_end > index + 1) {
         return ZR_STATUS_TICKET_SUPERSEDED;
     }
     switch ((enum remembered_state)call->state) {
@@ -73,12 +99,13 @@ next_judge(struct service *service, const struct ticket *ticket, uint8_t index,
     return ZR_STATUS_OK;
 }
 
-/* A repeat of the question that the newest ticket answered. */
+/* A repeat of the question that the newest ticket answered, and nobody of it has answered yet. */
 static bool
 next_is_repeat(const struct ticket *ticket, uint8_t index, const struct remembered_call *call)
 {
     return call->reply_bytes > 0 && call->state == REMEMBERED_RINGING &&
-           call->revision == ticket->revision && call->attempt == index + 1;
+           call->revision == ticket->revision && call->attempt == index + 1 &&
+           call->legs_end <= index + 1;
 }
 
 /* Everyone up to the attempt that ended has had his turn. */

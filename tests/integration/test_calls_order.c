@@ -267,6 +267,54 @@ test_an_answer_to_the_older_ticket_of_the_same_contractor(void **state)
     (void)world_end(&world, &request.call_id, 1000);
 }
 
+/* The attempt `index` of that ticket ended so. */
+static int
+next_of(const struct zr_route_reply *routed, uint8_t index, struct zr_route_reply *reply)
+{
+    struct zr_route_next_request request = world_next_request(routed, ZR_OUTCOME_BUSY);
+
+    request.index = index;
+    memset(reply, 0, sizeof *reply);
+    return zr_route_next(world.carrier, &request, reply);
+}
+
+/* R35, E33: who has talked to the caller is not offered to him again: not by a repeat of the
+ * question that he was the answer to, nor by an earlier place of a list. The row knows it too. */
+static void
+test_e33_a_question_from_before_a_leg_is_superseded(void **state)
+{
+    (void)state;
+    for (uint8_t want = 1; want <= 3; want++) {
+        const struct pair pair = pair_make(1, FUNDS);
+        const uint32_t third = world_contractor(&world, 1, FUNDS);
+        struct zr_route_request request = world_route_request(&world, pair.slot);
+        struct zr_route_reply first;
+        struct zr_route_reply second;
+        struct zr_route_reply reply;
+
+        (void)world_claim(&world, third, pair.slot);
+        request.want = want;
+        assert_int_equal(world_route(&world, &request, &first), 0);
+        second = first;
+        if (want == 1) {
+            second = next_rings(&first, ZR_OUTCOME_BUSY, pair.backup);
+        }
+        second.attempt = 1; /* The backup answers. */
+        (void)world_connect(&world, &second);
+        (void)end_caller_stays(&request.call_id, TALK_SHORT_MS);
+        assert_int_equal(next_of(&first, 0, &reply), ZR_STATUS_TICKET_SUPERSEDED);
+        if (want == 3) {
+            server_kill(&world.server);
+            server_restart(&world.server);
+            world_reconnect(&world);
+            assert_int_equal(next_of(&first, 0, &reply), ZR_STATUS_TICKET_SUPERSEDED);
+        }
+        assert_int_equal(next_of(&second, 1, &reply), 0);
+        assert_int_equal(reply.candidates_count, 1);
+        assert_int_equal(reply.candidates[0].contractor, third);
+    }
+}
+
 int
 main(void)
 {
@@ -278,6 +326,7 @@ main(void)
         CASE(test_a_superseded_ticket_comes_before_the_calls_state),
         CASE(test_a_leg_that_is_there_answers_before_the_ticket),
         CASE(test_an_answer_to_the_older_ticket_of_the_same_contractor),
+        CASE(test_e33_a_question_from_before_a_leg_is_superseded),
     };
 
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
