@@ -89,10 +89,16 @@ call_leg_begin(struct call_row *row, const struct ticket *ticket,
     if (row->legs_count == CALL_LEGS_MAX) {
         return NULL;
     }
-    /* The decision that this leg came of is the call's now (E71). */
+    /* The decision that this leg came of is the call's now (E71): its place and caller too, which
+     * may have been corrected (E32). Those of a charge stay, since a credit looks for it there. */
     row->routed_ms = ticket->issued_ms;
     row->snapshot_seq = ticket->snapshot_seq;
     row->policy_version = ticket->policy_version;
+    if (!row->charged) {
+        row->zip = ticket->zip;
+        row->category = ticket->category;
+        row->caller_hash = ticket->caller_hash;
+    }
     if (ticket->revision > row->revision) {
         row->revision = ticket->revision; /* Newer tickets were seen: that stays true (M6). */
     }

@@ -83,7 +83,8 @@ static uint16_t
 connect_judge_money(struct connecting *connecting)
 {
     const struct ticket_candidate *candidate = connecting->candidate;
-    const struct call_row *row = &connecting->call.row;
+    const struct ticket *ticket = &connecting->ticket;
+    const int64_t hold_cents = hold_cents_for(connecting);
     const struct contractor_row *contractor = &connecting->contractor;
     struct wallet_row wallet;
 
@@ -93,12 +94,12 @@ connect_judge_money(struct connecting *connecting)
     if (contractor->status != ZR_CONTRACTOR_APPROVED) {
         return ZR_STATUS_NOT_APPROVED;
     }
-    (void)policy_for_slot(connecting->state, row->zip, row->category, &connecting->policy);
+    (void)policy_for_slot(connecting->state, ticket->zip, ticket->category, &connecting->policy);
     state_wallet_get(connecting->state, candidate->contractor, &wallet);
-    if (wallet_available_cents(&wallet) - hold_cents_for(connecting) <
-        -settlement_overdraft_cents(&connecting->policy, contractor, &wallet,
-                                    candidate->rate_cents)) {
-        return ZR_STATUS_OVERDRAFT_LIMIT;
+    if (hold_cents > 0 && wallet_available_cents(&wallet) - hold_cents <
+                              -settlement_overdraft_cents(&connecting->policy, contractor, &wallet,
+                                                          candidate->rate_cents)) {
+        return ZR_STATUS_OVERDRAFT_LIMIT; /* What holds nothing exceeds nothing. */
     }
     return ZR_STATUS_OK;
 }

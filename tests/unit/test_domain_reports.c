@@ -124,6 +124,111 @@ test_a_repeat_with_other_seconds_is_cut_too(void **state)
     }
 }
 
+/* ---- the decision of a leg (E71) --------------------------------------------------------------
+ */
+
+/* A newer ticket of the same call, for that contractor. */
+static struct ticket
+ticket_anew(struct domain_world *world, const struct ticket *older, uint32_t contractor)
+{
+    struct ticket ticket = dw_ticket(world, &contractor, 1);
+
+    ticket.call_id = older->call_id;
+    ticket.call_ref = older->call_ref;
+    ticket.revision = (uint8_t)(older->revision + 1);
+    return ticket;
+}
+
+/* E32, E49, E71: the category, the ZIP and the caller of a leg are those of its own ticket, also
+ * when an older one's END made the call's row: what it is charged for is what repeats. */
+static void
+test_a_leg_has_the_place_of_its_own_ticket(void **state)
+{
+    struct domain_world *world = *state;
+    const struct zr_end_request no_talk = {.talk_ms = 1000, .caller_stays = true};
+    const uint32_t first = dw_contractor(world, 5000);
+    const uint32_t second = dw_contractor(world, 50000);
+    const struct ticket older = dw_ticket(world, &first, 1);
+    struct ticket newer = ticket_anew(world, &older, second);
+    struct ticket repeated;
+
+    newer.zip = DW_ZIP_2;
+    newer.category = DW_CATEGORY_2;
+    newer.caller_hash = older.caller_hash + 1;
+    assert_int_equal(dw_end(world, &older, &older, no_talk), ZR_STATUS_OK);
+    assert_int_equal(dw_connect(world, &newer, 0), ZR_STATUS_OK);
+    assert_int_equal(dw_call(world, &newer).zip, DW_ZIP_2);
+    assert_int_equal(dw_call(world, &newer).category, DW_CATEGORY_2);
+    world->now_ms += QUALIFY;
+    assert_int_equal(dw_qualify(world, &newer, QUALIFY), ZR_STATUS_OK);
+    assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_CHARGED);
+    for (int same = 0; same <= 1; same++) {
+        repeated = dw_ticket(world, &second, 1);
+        repeated.category = same ? newer.category : older.category;
+        repeated.caller_hash = newer.caller_hash;
+        assert_int_equal(dw_connect(world, &repeated, 0), ZR_STATUS_OK);
+        world->now_ms += QUALIFY;
+        assert_int_equal(dw_qualify(world, &repeated, QUALIFY), ZR_STATUS_OK);
+        assert_int_equal(world->reply.settlement_reply.settlement,
+                         same ? ZR_SETTLEMENT_FREE_DUPLICATE : ZR_SETTLEMENT_CHARGED);
+    }
+}
+
+/* E61: a charge is credited where it was made, whatever leg came to the call after it. */
+static void
+test_a_charge_keeps_its_place(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 50000);
+    const struct ticket charged = dw_ticket(world, &contractor, 1);
+    struct ticket spooled = ticket_anew(world, &charged, dw_contractor(world, 5000));
+    struct ticket again = dw_ticket(world, &contractor, 1);
+
+    spooled.category = DW_CATEGORY_2;
+    assert_int_equal(dw_connect(world, &charged, 0), ZR_STATUS_OK);
+    world->now_ms += QUALIFY;
+    assert_int_equal(dw_qualify(world, &charged, QUALIFY), ZR_STATUS_OK);
+    assert_int_equal(dw_end(world, &spooled, &spooled, (struct zr_end_request){.talk_ms = 1000}),
+                     ZR_STATUS_OK);
+    assert_int_equal(dw_call(world, &charged).category, DW_CATEGORY);
+    assert_int_equal(dw_end(world, &charged, &charged,
+                            (struct zr_end_request){.talk_ms = QUALIFY, .voicemail = true}),
+                     ZR_STATUS_OK);
+    assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_CREDITED);
+    assert_int_equal(dw_connect(world, &again, 0), ZR_STATUS_OK);
+    world->now_ms += QUALIFY;
+    assert_int_equal(dw_qualify(world, &again, QUALIFY), ZR_STATUS_OK);
+    assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_CHARGED);
+}
+
+/* M4: the leg behind a charge holds nothing, so no overdraft is in its way (E52). */
+static void
+test_a_leg_that_holds_nothing_meets_no_overdraft(void **state)
+{
+    struct domain_world *world = *state;
+    const struct zr_end_request stays = {.talk_ms = QUALIFY, .caller_stays = true};
+    const uint32_t contractors[] = {dw_contractor(world, 5000), dw_contractor(world, 2500)};
+    const struct ticket ticket = dw_ticket(world, contractors, 2);
+    struct zr_policy policy = dw_policy_default();
+    struct ticket other = dw_ticket(world, &contractors[1], 1);
+
+    policy.overdraft_cents = DW_RATE;
+    dw_policy(world, &policy);
+    for (int i = 0; i < 2; i++) { /* 2,500 carry two holds of 2,000 only by the overdraft. */
+        assert_int_equal(dw_connect(world, &other, 0), ZR_STATUS_OK);
+        other = dw_ticket(world, &contractors[1], 1);
+    }
+    policy.overdraft_cents = 0;
+    dw_policy(world, &policy);
+    assert_int_equal(dw_connect(world, &other, 0), ZR_STATUS_OVERDRAFT_LIMIT);
+    assert_int_equal(dw_connect(world, &ticket, 0), ZR_STATUS_OK);
+    world->now_ms += QUALIFY;
+    assert_int_equal(dw_end(world, &ticket, NULL, stays), ZR_STATUS_OK);
+    assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_CHARGED);
+    assert_int_equal(dw_connect(world, &ticket, 1), ZR_STATUS_OK);
+    assert_int_equal(world->reply.connect_reply.hold_cents, 0);
+}
+
 int
 main(void)
 {
@@ -131,6 +236,9 @@ main(void)
         DW_TEST(test_every_report_says_whether_the_wallet_is_dry),
         DW_TEST(test_a_free_call_leaves_nobody_dry),
         DW_TEST(test_a_repeat_with_other_seconds_is_cut_too),
+        DW_TEST(test_a_leg_has_the_place_of_its_own_ticket),
+        DW_TEST(test_a_charge_keeps_its_place),
+        DW_TEST(test_a_leg_that_holds_nothing_meets_no_overdraft),
     };
 
     return cmocka_run_group_tests(tests, dw_group_setup, dw_group_teardown);
