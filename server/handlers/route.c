@@ -179,7 +179,7 @@ deciding_begin(struct service *service, struct deciding *deciding, const struct 
         .caller_hash = caller_hash(service, route),
         .attestation = route->attestation,
         .screened = route_screening(request, route, call),
-        .revision = known ? (uint8_t)(call->revision + 1) : 0,
+        .revision = known ? (uint8_t)(call->revision + (call->revision < UINT8_MAX)) : 0,
     };
     if (known) {
         attempts_carry(call, &deciding->ticket); /* E32, E33 */

@@ -137,6 +137,23 @@ test_older_tickets_are_superseded(void **state)
     assert_int_equal(connect(&scene, 1), ZR_STATUS_OK);
 }
 
+/* M6: revisions are one byte of the ticket. A call that is routed anew for ever stays at the last
+ * one, since 0 again would make every older ticket the newer. */
+static void
+test_revisions_do_not_wrap(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_fill(&scene);
+    for (int i = 0; i < UINT8_MAX + 3; i++) {
+        scene.route.caller++;
+        assert_int_equal(route(&scene), ZR_STATUS_OK);
+        assert_int_equal(scene.answer.revision, i < UINT8_MAX ? i : UINT8_MAX);
+    }
+    assert_int_equal(connect(&scene, 0), ZR_STATUS_OK);
+}
+
 /* ---- DECLINE (R35) --------------------------------------------------------------------------- */
 
 /* The one that rings may decline, once; its lease is given back, and the next is offered. */
@@ -389,6 +406,7 @@ main(void)
         WORKER_TEST(test_the_budget_of_a_cascade),
         WORKER_TEST(test_a_decision_made_anew_keeps_the_history),
         WORKER_TEST(test_older_tickets_are_superseded),
+        WORKER_TEST(test_revisions_do_not_wrap),
         WORKER_TEST(test_the_rung_contractor_declines),
         WORKER_TEST(test_a_decliner_is_not_offered_again),
         WORKER_TEST(test_declines_that_are_refused),
