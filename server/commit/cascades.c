@@ -96,6 +96,15 @@ cascades_get(struct cascades *cascades, uint32_t zip, uint16_t category, struct 
     return whole;
 }
 
+bool
+cascades_same(const struct slot_row *line, const struct slot_row *slot)
+{
+    return line->version == slot->version && line->title_state == slot->title_state &&
+           line->taken == slot->taken && line->full == slot->full &&
+           line->claims_count == slot->claims_count &&
+           memcmp(line->claims, slot->claims, slot->claims_count * sizeof slot->claims[0]) == 0;
+}
+
 void
 cascades_look(const struct cascades *cascades, uint32_t zip, uint16_t category, bool *taken,
               bool *full)

@@ -29,6 +29,9 @@ void cascades_prefetch(const struct cascades *cascades, uint32_t zip, uint16_t c
 bool cascades_get(struct cascades *cascades, uint32_t zip, uint16_t category,
                   struct slot_row *slot);
 
+/* Does what was read of a line say what the slot's row says? */
+bool cascades_same(const struct slot_row *line, const struct slot_row *slot);
+
 /*
  * What the map shows of a slot (R42), also of one with more claims than a line holds. Takes no
  * lock, so that looking at slots nobody has claimed does not make them take up memory: who has read

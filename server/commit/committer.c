@@ -1,67 +1,20 @@
 /*
- * committer.c - the thread and its batch. See committer.h.
+ * committer.c - the thread: when a batch runs, and how it begins and ends. See committer.h.
  */
 #include "server/commit/committer.h"
 
 #include "protocol/check.h"
 #include "server/base/log.h"
-#include "server/commit/execute.h"
-#include "server/commit/own.h"
-#include "server/commit/publish.h"
+#include "server/commit/batch.h"
 #include "server/commit/recover.h"
 #include "server/domain/timer.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 enum {
     IDLE_MS = 50, /* Without work, look for folds and expired units this often. */
-    IDLE_FOLD_ROWS = 512,
-    TRIM_ROWS = 16,
-    /* Rows that one command may touch at most: room that must be free before it starts. */
-    ROOM_PER_JOB = STATE_IMAGES_MAX,
-    RETRY_AFTER_MS = 50,
-    FOLD_BATCH_ROWS = 8192,
-};
-
-/* Say at least this often that we are here (M2: 60 s of silence are an outage). */
-#define ALIVE_EVERY_NS (UINT64_C(20) * 1000000000)
-
-/* Padded by its rings. NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
-struct committer {
-    struct committer_options options;
-    struct executor executor;
-    struct store_view view;
-    struct tail *tail;
-    struct units *units;
-    struct ring submitted;
-    struct ring done;
-    struct decision_ring decisions;
-    struct ring_facts rings;
-    struct own own;
-    struct committer_published published;
-    struct job **batch;
-    uint32_t batch_count;
-    uint32_t owed_count;   /* Of it: durable, but work that they set is not done yet. */
-    bool behind;           /* Something is due and did not fit into the batch. */
-    struct job *held_back; /* Taken from the queue, for the next batch ... */
-    uint64_t held_ms;      /* ... at this log time, or time could run away from it. */
-    uint64_t committed_ns; /* Monotonic: when the last commit was. */
-    struct publish *publish;
-    bool full;            /* The last batch found no space: jobs one by one, so that reads go on. */
-    uint64_t full_txn_id; /* The last that did not, then. */
-    uint32_t decisions_drained; /* Into the batch: they leave their ring when it is durable. */
-    int wake_fd;
-    _Atomic bool sleeping;
-    _Atomic bool stopping;
-    _Atomic int failure; /* enum status */
-    void (*wake)(void *context);
-    void *wake_context;
-    pthread_t thread;
 };
 
 struct committer_published *
@@ -88,313 +41,6 @@ committer_rings(struct committer *committer)
     return &committer->rings;
 }
 
-static bool
-committer_serves(const struct committer *committer)
-{
-    return committer_failure(committer) == STATUS_OK;
-}
-
-static uint64_t
-log_now_ms(const struct committer *committer)
-{
-    const uint64_t now_ms = clock_now_ms(committer->options.clock);
-
-    return now_ms > committer->executor.head.log_ms ? now_ms : committer->executor.head.log_ms;
-}
-
-/* ---- one batch ------------------------------------------------------------------------------- */
-
-/* Ops that want nothing unfolded and nobody beside them. */
-static bool
-job_stands_alone(const struct job *job)
-{
-    return job->header.op == ZR_OP_STATE_HASH || job->header.op == ZR_OP_AUDIT;
-}
-
-/* After a failure what is read is not what is there: no rule may work on it. */
-static bool
-batch_has_room(const struct committer *committer)
-{
-    return committer->batch_count < (committer->full ? 1 : committer->options.batch_max) &&
-           state_failure(&committer->executor.state) == STATUS_OK &&
-           tail_room(committer->tail) > 2 * ROOM_PER_JOB && publish_has_room(committer->publish);
-}
-
-/* Its log time is read after it was taken: never before the time at which a worker read the
- * clock for what it says. */
-static struct job *
-job_next(struct committer *committer, uint64_t *now_ms)
-{
-    struct job *job = committer->held_back;
-
-    committer->held_back = NULL;
-    if (job == NULL) {
-        job = ring_take(&committer->submitted);
-        *now_ms = log_now_ms(committer);
-    } else {
-        const uint64_t log_ms = committer->executor.head.log_ms;
-
-        *now_ms = committer->held_ms > log_ms ? committer->held_ms : log_ms;
-    }
-    return job;
-}
-
-static void
-job_execute(struct committer *committer, struct job *job, uint64_t now_ms)
-{
-    struct effects effects;
-
-    execute_job(&committer->executor, job, now_ms, &effects);
-    publish_note(committer->publish, &committer->executor.state, job, &effects, now_ms);
-}
-
-/* A read on a disk that is full: what is due cannot be written, and must not stand in its way. */
-static bool
-job_goes_alone(const struct committer *committer, const struct job *job)
-{
-    return committer->full && job->operation->kind == ZR_OP_KIND_ORDERED;
-}
-
-/* True when the job was executed; else it is held back for the next batch. */
-static bool
-batch_take(struct committer *committer, struct job *job, uint64_t now_ms)
-{
-    const uint64_t durable_seq = store_head(committer->options.store)->commit_seq;
-    const bool alone = job_stands_alone(job);
-
-    committer->held_ms = now_ms;
-    if (!job_goes_alone(committer, job) && !own_run(&committer->own, now_ms, !alone)) {
-        committer->behind = true;
-        committer->held_back = job;
-        return false;
-    }
-    if (alone && (committer->batch_count > 0 || tail_count(committer->tail) > 0 ||
-                  committer->executor.head.commit_seq != durable_seq)) {
-        committer->held_back = job;
-        return false;
-    }
-    if (job->header.op == ZR_OP_EXPLAIN && !committer->full) {
-        /* It asks for records that may wait in their ring; the upkeep adds them again. */
-        (void)decision_drain(&committer->decisions, &committer->view);
-    }
-    committer->batch[committer->batch_count++] = job;
-    job_execute(committer, job, now_ms);
-    return true;
-}
-
-static void
-batch_execute(struct committer *committer)
-{
-    struct job *job;
-    uint64_t now_ms;
-
-    committer->behind = false;
-    while (batch_has_room(committer) && (job = job_next(committer, &now_ms)) != NULL) {
-        if (!batch_take(committer, job, now_ms)) {
-            return;
-        }
-        if (job_stands_alone(job) || job_goes_alone(committer, job)) {
-            return;
-        }
-    }
-    /* What those jobs set, and what time brought: before anybody is told. */
-    committer->behind = !own_run(&committer->own, log_now_ms(committer), true);
-}
-
-/* How many rows to fold now: a slice, more when the tail grows faster than slices take from it. */
-static uint32_t
-fold_rows(const struct committer *committer)
-{
-    const uint32_t count = tail_count(committer->tail);
-
-    if (committer->held_back != NULL && job_stands_alone(committer->held_back)) {
-        return FOLD_BATCH_ROWS; /* It waits for an empty tail. */
-    }
-    if (committer->batch_count == 0) {
-        return IDLE_FOLD_ROWS;
-    }
-    if (count > committer->options.tail_rows_max / 2) {
-        return 4 * committer->batch_count + committer->options.fold_slice;
-    }
-    return committer->options.fold_slice;
-}
-
-/* The clock of a manual server stands still: then nobody is to be told. */
-static bool
-alive_is_old(const struct committer *committer)
-{
-    return !committer->options.clock->manual &&
-           clock_monotonic_ns() - committer->committed_ns > ALIVE_EVERY_NS;
-}
-
-/* Everything but the commands that this commit carries. `journaled`: it carries some. Returns
- * whether there is anything to commit. */
-static bool
-batch_add_upkeep(struct committer *committer, bool journaled)
-{
-    struct executor *executor = &committer->executor;
-    const uint64_t now_ms = log_now_ms(committer);
-    uint32_t done;
-
-    if (committer->full && committer->batch_count > 0 && !journaled) {
-        return false; /* It wants space; the job may not. An idle batch tries again. */
-    }
-    done = decision_drain(&committer->decisions, &committer->view);
-    committer->decisions_drained = done;
-    done += execute_trim_keys(executor, now_ms, TRIM_ROWS);
-    done += execute_trim_events(executor, now_ms, TRIM_ROWS);
-    done += tail_fold(committer->tail, &committer->view, fold_rows(committer));
-    executor->head.fold_seq = tail_folded_to(committer->tail, executor->head.commit_seq);
-    return done > 0 || journaled || alive_is_old(committer);
-}
-
-/* Answer the whole batch without a body: nothing of it happened, or nobody knows. */
-static void
-batch_refuse(struct committer *committer, enum status failure)
-{
-    const bool unknown = failure != STATUS_NO_SPACE && failure != STATUS_FULL;
-    const uint16_t status = unknown ? ZR_STATUS_UNKNOWN_OUTCOME : ZR_STATUS_STORAGE_FULL;
-
-    if (committer->held_back != NULL) {
-        /* What it waits for may take for ever. */
-        committer->batch[committer->batch_count++] = committer->held_back;
-        committer->held_back = NULL;
-    }
-    tail_batch_undo(committer->tail);
-    own_batch_undo(&committer->own);
-    committer->behind = false; /* Not at once: the next batch tries it again. */
-    committer->executor.head = *store_head(committer->options.store);
-    state_forget(&committer->executor.state, committer->executor.head.counters);
-    for (uint32_t i = committer->owed_count; i < committer->batch_count; i++) {
-        execute_refuse(committer->batch[i], status, unknown ? 0 : RETRY_AFTER_MS);
-    }
-    publish_forget(committer->publish);
-    if (unknown) {
-        log_line(LOG_LEVEL_ERROR, "committer_stops", "status=\"%s\" do=\"check the disk\"",
-                 status_name(failure));
-        atomic_store_explicit(&committer->failure, (int)failure, memory_order_release);
-    } else if (!committer->full) {
-        committer->full = true;
-        committer->full_txn_id = store_head(committer->options.store)->txn_id;
-        log_line(LOG_LEVEL_ERROR, "storage_full",
-                 "status=\"%s\" do=\"free disk space or raise "
-                 "map_gib; mutations are refused until then\"",
-                 status_name(failure));
-    }
-}
-
-/* The batch is on disk: what it did is true. */
-static void
-batch_done(struct committer *committer)
-{
-    tail_batch_done(committer->tail);
-    decision_forget(&committer->decisions, committer->decisions_drained);
-    own_batch_done(&committer->own);
-    publish_units(committer->publish);
-    if (committer->full && store_head(committer->options.store)->txn_id > committer->full_txn_id) {
-        committer->full = false;
-        log_line(LOG_LEVEL_INFO, "storage_healed", "commit_seq=%llu",
-                 (unsigned long long)committer->executor.head.commit_seq);
-    }
-}
-
-/* Returns whether subscribers have something to read. */
-static bool
-batch_publish(struct committer *committer)
-{
-    struct committer_published *published = &committer->published;
-    const struct executor *executor = &committer->executor;
-    const uint64_t events_seq = executor->state.counters[COUNTER_EVENT];
-    const uint64_t timer_next_ms =
-        executor->state.timer_next_ms == STATE_TIMER_NEVER ? 0 : executor->state.timer_next_ms;
-    const bool events_moved =
-        atomic_load_explicit(&published->events_seq, memory_order_relaxed) != events_seq;
-
-    publish_now(committer->publish, log_now_ms(committer));
-    /* Release: who sees a number sees what was published before it. */
-    atomic_store_explicit(&published->commit_seq, executor->head.commit_seq, memory_order_release);
-    atomic_store_explicit(&published->catalogue, executor->state.counters[COUNTER_CATALOGUE],
-                          memory_order_release);
-    atomic_store_explicit(&published->auth_epoch, executor->state.counters[COUNTER_AUTH_EPOCH],
-                          memory_order_release);
-    atomic_store_explicit(&published->events_seq, events_seq, memory_order_release);
-    if (executor->state.timer_next_known) {
-        atomic_store_explicit(&published->timer_next_ms, timer_next_ms, memory_order_relaxed);
-    }
-    atomic_store_explicit(&published->ticks, committer->own.ticks, memory_order_relaxed);
-    atomic_store_explicit(&published->unfolded_rows, tail_count(committer->tail),
-                          memory_order_relaxed);
-    return events_moved;
-}
-
-/* A reply waits until the work that its command set is done, too; events do not (R42). */
-static void
-batch_reply(struct committer *committer, bool events_moved)
-{
-    const uint32_t replies_count = committer->behind ? 0 : committer->batch_count;
-
-    for (uint32_t i = 0; i < replies_count; i++) {
-        /* The ring holds every job that exists, so it cannot be full. */
-        CHECK(ring_push(&committer->done, committer->batch[i]));
-    }
-    committer->batch_count -= replies_count;
-    committer->owed_count = committer->batch_count;
-    /* A failure that no job met must be heard of, too: the server ends with it. */
-    if (replies_count > 0 || events_moved || !committer_serves(committer)) {
-        committer->wake(committer->wake_context);
-    }
-}
-
-static enum status
-batch_commit(struct committer *committer, bool anything)
-{
-    struct executor *executor = &committer->executor;
-    const uint64_t started_ns = clock_monotonic_ns();
-    enum status status = state_failure(&executor->state);
-
-    if (status != STATUS_OK || !anything) {
-        store_abort(&committer->view);
-        return status;
-    }
-    memcpy(executor->head.counters, executor->state.counters, sizeof executor->state.counters);
-    if (!own_has_outage(&committer->own)) {
-        /* Until all deadlines have moved, the outage is not over: not even over a crash. */
-        executor->head.alive_ms = clock_now_ms(committer->options.clock);
-    }
-    status = store_commit(&committer->view, &executor->head);
-    committer->committed_ns = clock_monotonic_ns();
-    (void)atomic_fetch_add_explicit(&committer->published.commits, 1, memory_order_relaxed);
-    (void)atomic_fetch_add_explicit(&committer->published.commit_us_total,
-                                    (committer->committed_ns - started_ns) / 1000,
-                                    memory_order_relaxed);
-    return status;
-}
-
-/* What became of it; OK when there was nothing to do, too. */
-static enum status
-batch_run(struct committer *committer)
-{
-    struct executor *executor = &committer->executor;
-    const uint64_t seq_before = executor->head.commit_seq;
-    enum status status = store_write_begin(committer->options.store, &committer->view);
-    bool anything;
-
-    committer->decisions_drained = 0;
-    if (status == STATUS_OK) {
-        batch_execute(committer);
-        publish_read_rows(committer->publish, &executor->state);
-        anything = batch_add_upkeep(committer, executor->head.commit_seq != seq_before);
-        status = batch_commit(committer, anything);
-    }
-    if (status == STATUS_OK) {
-        batch_done(committer);
-    } else {
-        batch_refuse(committer, status);
-    }
-    batch_reply(committer, batch_publish(committer));
-    return status;
-}
-
 /* ---- the thread ------------------------------------------------------------------------------ */
 
 static void
@@ -406,26 +52,24 @@ committer_sleep(struct committer *committer, int timeout_ms)
     /* Exchanges of one flag have an order: either committer_submit's comes later and finds us
      * asleep, or ours does, and sees what was pushed before it. */
     (void)atomic_exchange(&committer->sleeping, true);
-    if (ring_count(&committer->submitted) == 0 && !atomic_load(&committer->stopping)) {
+    if (ring_count(&committer->submitted) == 0 && !auditor_is_done(committer->auditor) &&
+        !atomic_load(&committer->stopping)) {
         (void)poll(&poll_fd, 1, timeout_ms);
     }
     atomic_store(&committer->sleeping, false);
     (void)!read(committer->wake_fd, &drained, sizeof drained);
 }
 
-/* After a failed sync: answer what comes, write nothing more. */
+/* Somebody has brought something: go on. Any thread. */
 static void
-committer_refuse_all(struct committer *committer)
+committer_rouse(void *context)
 {
-    struct job *job;
-    uint64_t now_ms;
+    struct committer *committer = context;
+    const uint64_t one = 1;
 
-    while (committer->batch_count < committer->options.batch_max &&
-           (job = job_next(committer, &now_ms)) != NULL) {
-        execute_refuse(job, ZR_STATUS_READ_ONLY, RETRY_AFTER_MS);
-        committer->batch[committer->batch_count++] = job;
+    if (atomic_exchange(&committer->sleeping, false)) {
+        CHECK(write(committer->wake_fd, &one, sizeof one) == (ssize_t)sizeof one);
     }
-    batch_reply(committer, false);
 }
 
 /* Until something has to be done, at most; what comes in wakes us. */
@@ -433,7 +77,7 @@ static int
 idle_ms(const struct committer *committer)
 {
     const struct state *state = &committer->executor.state;
-    const uint64_t now_ms = log_now_ms(committer);
+    const uint64_t now_ms = batch_log_now_ms(committer);
 
     if (!state->timer_next_known || state->timer_next_ms >= now_ms + IDLE_MS) {
         return IDLE_MS;
@@ -456,7 +100,7 @@ committer_main(void *context)
 
     while (!atomic_load(&committer->stopping) || committer_has_work(committer)) {
         if (!committer_serves(committer)) {
-            committer_refuse_all(committer);
+            batch_refuse_all(committer);
             committer_sleep(committer, IDLE_MS);
             continue;
         }
@@ -471,20 +115,18 @@ committer_main(void *context)
             ring_facts_count(&committer->rings) > 0)) {
         status = batch_run(committer);
     }
+    auditor_stop(committer->auditor);
+    batch_reply_walk(committer);
     return NULL;
 }
 
 bool
 committer_submit(struct committer *committer, struct job *job)
 {
-    const uint64_t one = 1;
-
     if (!ring_push(&committer->submitted, job)) {
         return false;
     }
-    if (atomic_exchange(&committer->sleeping, false)) {
-        CHECK(write(committer->wake_fd, &one, sizeof one) == (ssize_t)sizeof one);
-    }
+    committer_rouse(committer);
     return true;
 }
 
@@ -533,8 +175,16 @@ committer_open(struct committer **committer, const struct committer_options *opt
         .mac = mac_open(),
         .clock = options->clock,
         .contractors_max = hot_contractors_max(options->hot),
-        .cascades = options->cascades,
     };
+    opened->auditor = auditor_open(&(struct auditor_options){
+        .arena = options->arena,
+        .store = options->store,
+        .cascades = options->cascades,
+        .published_seq = &opened->published.commit_seq,
+        .tail_rows_max = options->tail_rows_max,
+        .wake = committer_rouse,
+        .context = opened,
+    });
     opened->publish = publish_open(&(struct publish_options){
         .arena = options->arena,
         .hot = options->hot,
@@ -565,11 +215,16 @@ committer_open(struct committer **committer, const struct committer_options *opt
 enum status
 committer_start(struct committer *committer, void (*wake)(void *context), void *wake_context)
 {
+    enum status status = auditor_start(committer->auditor);
+
     committer->wake = wake;
     committer->wake_context = wake_context;
-    return pthread_create(&committer->thread, NULL, committer_main, committer) == 0
-               ? STATUS_OK
-               : STATUS_UNSUPPORTED;
+    if (status == STATUS_OK &&
+        pthread_create(&committer->thread, NULL, committer_main, committer) != 0) {
+        auditor_stop(committer->auditor);
+        status = STATUS_UNSUPPORTED;
+    }
+    return status;
 }
 
 void
@@ -585,6 +240,7 @@ committer_stop(struct committer *committer)
 void
 committer_close(struct committer *committer)
 {
+    auditor_close(committer->auditor);
     mac_close(committer->executor.mac);
     (void)close(committer->wake_fd);
 }

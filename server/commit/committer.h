@@ -7,7 +7,7 @@
  * into the hot array, and only then hands the replies to the workers. A refused job never aborts
  * its batch; a storage failure aborts all of it, and every job in it is answered "not executed"
  * (or, when the commit itself failed, "unknown", and the server stops: after a failed sync nothing
- * on this disk may be believed).
+ * on this disk may be believed). AUDIT and STATE_HASH are walked beside it (auditor.h).
  */
 #ifndef ZR_COMMITTER_H
 #define ZR_COMMITTER_H
@@ -60,7 +60,7 @@ MUST_USE enum status committer_open(struct committer **committer,
 MUST_USE enum status committer_start(struct committer *committer, void (*wake)(void *context),
                                      void *wake_context);
 
-/* Finish what was submitted, fold everything, stop the thread. */
+/* Finish what was submitted, fold everything, stop the thread. A walk under way is given up. */
 void committer_stop(struct committer *committer);
 void committer_close(struct committer *committer);
 

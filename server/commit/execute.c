@@ -4,7 +4,6 @@
 #include "server/commit/execute.h"
 
 #include "protocol/check.h"
-#include "server/commit/audit.h"
 #include "server/commit/explain.h"
 
 #include <endian.h>
@@ -274,11 +273,12 @@ command_run(struct executor *executor, const struct command *command, struct eff
                              &reply->clock_advance_reply);
     }
     if (command->op == ZR_OP_STATE_HASH) {
-        audit_state_hash(&executor->state, executor->mac, &reply->state_hash_reply);
+        audit_state_hash(&executor->state, &executor->audit, executor->mac,
+                         &reply->state_hash_reply);
         return ZR_STATUS_OK;
     }
     if (command->op == ZR_OP_AUDIT) {
-        audit_run(&executor->state, executor->cascades, command->time_ms, &request->audit_request,
+        audit_run(&executor->state, &executor->audit, command->time_ms, &request->audit_request,
                   &reply->audit_reply);
         return ZR_STATUS_OK;
     }

@@ -9,7 +9,7 @@
 #define ZR_EXECUTE_H
 
 #include "server/base/clock.h"
-#include "server/commit/cascades.h"
+#include "server/commit/audit.h"
 #include "server/commit/job.h"
 #include "server/commit/journal.h"
 
@@ -17,10 +17,10 @@
 struct executor {
     struct state state;
     struct mac *mac;
-    struct clock *clock;       /* NULL in a replay. */
-    struct store_head head;    /* Position, log time and chain as of the last command. */
-    uint32_t contractors_max;  /* Numbers below this fit the hot array; 0 = no limit (replay). */
-    struct cascades *cascades; /* What AUDIT compares the slots with; NULL in a replay. */
+    struct clock *clock;      /* NULL in a replay. */
+    struct store_head head;   /* Position, log time and chain as of the last command. */
+    uint32_t contractors_max; /* Numbers below this fit the hot array; 0 = no limit (replay). */
+    struct audit_scope audit; /* For AUDIT and STATE_HASH; zero in a replay. */
     union zr_any_message request;
     union zr_any_message reply;
 };

@@ -119,7 +119,7 @@ own_has_room(const struct own *own)
 }
 
 bool
-own_run(struct own *own, uint64_t now_ms, bool with_rings)
+own_run(struct own *own, uint64_t now_ms)
 {
     struct state *state = &own->executor->state;
 
@@ -130,7 +130,7 @@ own_run(struct own *own, uint64_t now_ms, bool with_rings)
             own_move(own, now_ms);
         } else if (due_ms <= now_ms) {
             own_fire(own, due_ms);
-        } else if (with_rings && ring_facts_count(own->rings) > own->rings_taken) {
+        } else if (ring_facts_count(own->rings) > own->rings_taken) {
             own_ring(own, now_ms);
         } else {
             return state_failure(state) == STATUS_OK;

@@ -47,9 +47,8 @@ void own_set_outage(struct own *own, uint64_t from_ms, uint64_t to_ms);
 bool own_has_outage(const struct own *own);
 
 /* Do everything that comes before a command at log time `now_ms`. False: the batch has no room
- * for all of it, go on in the next one. `with_rings` false: what rings may wait, since who looks
- * at the whole state would wait for ever while calls come in. */
-bool own_run(struct own *own, uint64_t now_ms, bool with_rings);
+ * for all of it, go on in the next one. */
+bool own_run(struct own *own, uint64_t now_ms);
 
 /* What the batch did is durable, or thrown away: the next one begins. */
 void own_batch_done(struct own *own);

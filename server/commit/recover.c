@@ -317,9 +317,10 @@ static void
 hash_of_view(struct store_view *view, struct tail *tail, struct mac *mac,
              struct zr_state_hash_reply *reply)
 {
+    static const struct audit_scope alone;
     struct state state = {.view = view, .tail = tail, .seq = 1};
 
-    audit_state_hash(&state, mac, reply);
+    audit_state_hash(&state, &alone, mac, reply);
 }
 
 static void

@@ -82,6 +82,10 @@ bool state_folded_get(struct state *state, enum store_table table, struct store_
 void state_folded_put(struct state *state, enum store_table table, struct store_value key,
                       const void *row, size_t row_bytes);
 
+/* Walk a table as the state has it, in key order: rows that are newer in the tail from there.
+ * `each` returns false to stop. Every stored checksum is judged. */
+void state_scan(struct state *state, enum store_table table, store_each_fn each, void *context);
+
 /* Have the contractor published after the commit. */
 void state_contractor_touched(struct state *state, uint32_t contractor);
 

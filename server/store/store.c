@@ -204,7 +204,7 @@ store_read_begin(struct store *store, struct store_view *view)
     } else {
         rc = mdb_txn_renew(txn);
     }
-    *view = (struct store_view){.store = store, .txn = txn};
+    *view = (struct store_view){.store = store, .txn = txn, .careful = view->careful};
     return status_from_lmdb(rc);
 }
 
@@ -234,7 +234,7 @@ row_checksum(enum store_table table, const MDB_val *key, const void *row, size_t
 static bool
 checksum_is_judged(const struct store_view *view, enum store_table table)
 {
-    return view->writable || table == TABLE_META || table == TABLE_WALLET ||
+    return view->writable || view->careful || table == TABLE_META || table == TABLE_WALLET ||
            table == TABLE_POSTING || table == TABLE_ACCOUNT || table == TABLE_CALL ||
            table == TABLE_DISPUTE || table == TABLE_AUTOTOPUP;
 }
@@ -408,6 +408,31 @@ store_scan(struct store_view *view, enum store_table table, store_each_fn each, 
         view_fail(view, status_from_lmdb(rc));
     }
     mdb_cursor_close(cursor);
+}
+
+int
+store_compare(struct store_view *view, enum store_table table, struct store_value left,
+              struct store_value right)
+{
+    MDB_val left_val = {left.bytes_count, NULL};
+    MDB_val right_val = {right.bytes_count, NULL};
+
+    memcpy(&left_val.mv_data, &left.bytes, sizeof left.bytes);
+    memcpy(&right_val.mv_data, &right.bytes, sizeof right.bytes);
+    return mdb_cmp(view_txn(view), view->store->dbi[table], &left_val, &right_val);
+}
+
+bool
+store_view_head(struct store_view *view, struct store_head *head)
+{
+    struct store_value value;
+
+    if (!store_get(view, TABLE_META, "head", 4, &value)) {
+        return false;
+    }
+    CHECK(value.bytes_count == sizeof *head);
+    memcpy(head, value.bytes, sizeof *head);
+    return true;
 }
 
 uint64_t

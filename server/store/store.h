@@ -89,6 +89,7 @@ struct store_view {
     struct store *store;
     void *txn; /* MDB_txn, NULL while none is open. */
     bool writable;
+    bool careful;        /* A snapshot in which every checksum is judged. */
     enum status failure; /* Sticky: the first thing that went wrong. */
 };
 
@@ -103,13 +104,15 @@ MUST_USE enum status store_write_begin(struct store *store, struct store_view *v
 MUST_USE enum status store_commit(struct store_view *view, struct store_head *head);
 void store_abort(struct store_view *view);
 
-/* A snapshot of the last commit; begin is cheap after the first (renewed). End before waiting. */
+/* A snapshot of the last commit; begin is cheap after the first (renewed). End before waiting: as
+ * long as it is open no page that a commit replaces is used again, so the file grows. Another
+ * thread may take it over, since a snapshot belongs to its view and not to a thread. */
 MUST_USE enum status store_read_begin(struct store *store, struct store_view *view);
 void store_read_end(struct store_view *view);
 void store_read_close(struct store_view *view);
 
-/* False when there is no such row. In the writer every checksum is judged; in snapshots those
- * of money tables and of META. */
+/* False when there is no such row. In the writer and in a careful snapshot every checksum is
+ * judged; in the others those of money tables and of META. */
 bool store_get(struct store_view *view, enum store_table table, const void *key, size_t key_bytes,
                struct store_value *value);
 void store_put(struct store_view *view, enum store_table table, const void *key, size_t key_bytes,
@@ -129,6 +132,13 @@ bool store_seek(struct store_view *view, enum store_table table, struct store_va
 /* Walk a table in key order; `each` returns false to stop. Checks every checksum. */
 typedef bool (*store_each_fn)(void *context, struct store_value key, struct store_value row);
 void store_scan(struct store_view *view, enum store_table table, store_each_fn each, void *context);
+
+/* Which of two keys comes first in that table: below, at or above 0. */
+int store_compare(struct store_view *view, enum store_table table, struct store_value left,
+                  struct store_value right);
+
+/* The head as of the view. False: the view has failed. */
+bool store_view_head(struct store_view *view, struct store_head *head);
 
 /* Rows in a table; 0 when the view has failed. */
 uint64_t store_count(struct store_view *view, enum store_table table);

@@ -30,6 +30,8 @@ struct tail {
     uint64_t secret; /* Keys hold peers' data: chains must not be theirs to choose. */
     struct undo *undo;
     uint32_t undo_count;
+    uint32_t *sorted; /* Indexes, by tail_sort(). */
+    uint32_t sorted_count;
 };
 
 struct tail *
@@ -47,6 +49,8 @@ tail_open(struct arena *arena, uint32_t rows_max)
     tail->chains = arena_take(arena, (size_t)chains * sizeof *tail->chains, "tail: hash chains");
     tail->undo =
         arena_take(arena, (size_t)TAIL_UNDO_MAX * sizeof *tail->undo, "tail: undo of one batch");
+    tail->sorted = arena_take(arena, (size_t)rows_max * sizeof *tail->sorted,
+                              "tail: rows of a table in the order of its keys");
     tail->chains_mask = chains - 1;
     tail->rows_max = rows_max;
     for (uint32_t i = rows_max; i > 0; i--) {
@@ -261,4 +265,77 @@ tail_batch_undo(struct tail *tail)
     }
     tail->newest = last;
     tail->undo_count = 0;
+}
+
+void
+tail_clear(struct tail *tail)
+{
+    tail->folded = tail->count;
+    tail_batch_done(tail);
+}
+
+/* ---- order of keys --------------------------------------------------------------------------- */
+
+static bool
+sorted_before(const struct tail *tail, struct store_view *view, uint32_t left, uint32_t right)
+{
+    const struct tail_row *a = &tail->rows[left];
+    const struct tail_row *b = &tail->rows[right];
+
+    return store_compare(view, a->table, (struct store_value){a->key, a->key_bytes},
+                         (struct store_value){b->key, b->key_bytes}) < 0;
+}
+
+/* Let the row at `root` sink to its place in the heap of the first `count`. */
+static void
+sorted_sink(struct tail *tail, struct store_view *view, uint32_t root, uint32_t count)
+{
+    uint32_t *sorted = tail->sorted;
+
+    while (2 * root + 1 < count) {
+        uint32_t child = 2 * root + 1;
+        const uint32_t sinking = sorted[root];
+
+        if (child + 1 < count && sorted_before(tail, view, sorted[child], sorted[child + 1])) {
+            child++;
+        }
+        if (!sorted_before(tail, view, sinking, sorted[child])) {
+            return;
+        }
+        sorted[root] = sorted[child];
+        sorted[child] = sinking;
+        root = child;
+    }
+}
+
+/* A heap sort: it takes no memory, which the library's may. */
+uint32_t
+tail_sort(struct tail *tail, struct store_view *view, enum store_table table)
+{
+    uint32_t count = 0;
+
+    for (uint32_t at = tail->oldest; at != 0; at = tail->rows[at - 1].older) {
+        if (tail->rows[at - 1].table == table) {
+            tail->sorted[count++] = at - 1;
+        }
+    }
+    tail->sorted_count = count;
+    for (uint32_t root = count / 2; root > 0; root--) {
+        sorted_sink(tail, view, root - 1, count);
+    }
+    for (uint32_t last = count; last > 1; last--) {
+        const uint32_t greatest = tail->sorted[0];
+
+        tail->sorted[0] = tail->sorted[last - 1];
+        tail->sorted[last - 1] = greatest;
+        sorted_sink(tail, view, 0, last - 1);
+    }
+    return count;
+}
+
+const struct tail_row *
+tail_sorted(const struct tail *tail, uint32_t index)
+{
+    CHECK(index < tail->sorted_count);
+    return &tail->rows[tail->sorted[index]];
 }

@@ -60,4 +60,12 @@ void tail_batch_done(struct tail *tail);
 /* The batch was thrown away: back to what was before it. */
 void tail_batch_undo(struct tail *tail);
 
+/* Forget every row: a tail that was made for one look at a snapshot. */
+void tail_clear(struct tail *tail);
+
+/* The rows of one table in the order of its keys. Returns how many; tail_sorted() gives each,
+ * until the next put or sort. */
+uint32_t tail_sort(struct tail *tail, struct store_view *view, enum store_table table);
+const struct tail_row *tail_sorted(const struct tail *tail, uint32_t index);
+
 #endif

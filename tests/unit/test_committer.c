@@ -117,38 +117,103 @@ test_committer_refuses_what_is_too_late(void **state)
     rig_stop();
 }
 
-/* STATE_HASH wants nothing unfolded, so it stands alone; the others keep their order around it. */
+/* The next answered jobs, so many, in any order. */
 static void
-test_committer_hashes_the_state_with_nothing_unfolded(void **state)
+wait_for(int jobs)
 {
+    for (int i = 0; i < jobs; i++) {
+        (void)rig_wait();
+    }
+}
+
+static void
+decode_reply(const struct job *job)
+{
+    struct zr_header header;
+    uint16_t invalid_at;
+
+    zr_header_decode(&header, job->reply);
+    assert_int_equal(header.status, ZR_STATUS_OK);
+    assert_int_equal(
+        zr_message_decode(&rig.reply, &invalid_at, job->operation->reply, &header, job->reply),
+        ZR_DECODE_OK);
+}
+
+/* A walk's turn comes in the order of the log, whatever stands before and behind it in the queue:
+ * it sees the one and not the other. */
+static void
+test_committer_walks_in_the_order_of_the_log(void **state)
+{
+    enum { JOBS = 9, WALK = 4 };
     struct zr_topup_request request;
+    uint64_t before_seq;
     uint32_t contractor;
-    uint64_t at_seq;
 
     (void)state;
     contractor = rig_contractor(FUND);
     rig_commit(0);
     rig_crash();
     assert_int_equal(rig_recover(), STATUS_OK);
-    for (int i = 0; i < 9; i++) {
+    for (int i = 0; i < JOBS; i++) {
         request = rig_topup_request(contractor, 2500);
         rig_fill(&rig.jobs[i], rig_payments, ZR_OP_TOPUP, &request);
-        if (i == 4) {
-            rig_fill(&rig.jobs[i], rig_admin, ZR_OP_STATE_HASH, NULL);
+        if (i == WALK) {
+            rig_fill(&rig.jobs[i], rig_admin, ZR_OP_AUDIT, &(struct zr_audit_request){0});
         }
         assert_true(committer_submit(rig.committer, &rig.jobs[i]));
     }
     rig_start();
-    for (int i = 0; i < 9; i++) {
-        rig.last = rig_wait();
-        assert_ptr_equal(rig.last, &rig.jobs[i]);
-        assert_int_equal(rig.last->status, ZR_STATUS_OK);
-    }
+    wait_for(JOBS);
+    decode_reply(&rig.jobs[WALK - 1]);
+    before_seq = rig.reply.topup_reply.commit_seq;
+    decode_reply(&rig.jobs[WALK]);
+    assert_int_equal(rig.reply.audit_reply.commit_seq, before_seq);
+    assert_int_equal(rig.reply.audit_reply.postings, 1 + WALK);
+    assert_int_equal(rig.reply.audit_reply.violations, 0);
+    assert_int_equal(rig_posted(contractor), FUND + (JOBS - 1) * 2500);
     rig_stop();
+}
+
+/* One at a time: the second is not executed, and asked again it is. */
+static void
+test_committer_refuses_a_second_walk(void **state)
+{
+    (void)state;
+    (void)rig_contractor(FUND);
+    rig_commit(0);
+    rig_crash();
+    assert_int_equal(rig_recover(), STATUS_OK);
+    for (int i = 0; i < 2; i++) {
+        rig_fill(&rig.jobs[i], rig_admin, ZR_OP_AUDIT, &(struct zr_audit_request){0});
+        assert_true(committer_submit(rig.committer, &rig.jobs[i]));
+    }
+    rig_start();
+    wait_for(2);
+    assert_int_equal(rig.jobs[0].status, ZR_STATUS_OK);
+    assert_int_equal(rig.jobs[1].status, ZR_STATUS_OVERLOADED);
+    rig.last = &rig.jobs[1];
+    assert_int_equal(rig_execute(), ZR_STATUS_OK);
+    rig_stop();
+}
+
+/* Damage that a walk meets is the end, as it is when a command meets it. */
+static void
+test_committer_stops_when_a_walk_finds_damage(void **state)
+{
+    const struct slot_row slot = {.title_state = ZR_TITLE_STATE_OFFERED, .offer_id = 1};
+    const uint64_t offer_id = 1;
+
+    (void)state;
+    (void)rig_contractor(FUND);
+    /* An offer's row of a size that nobody knows. */
+    state_slot_put(&rig.executor.state, RIG_ZIP, 1, &slot);
+    store_put_number(&rig.view, TABLE_OFFER, offer_id, &offer_id, sizeof offer_id);
+    rig_commit(100);
+    rig_crash();
     rig_serve();
-    assert_int_equal(rig_send(rig_admin, ZR_OP_STATE_HASH, NULL), ZR_STATUS_OK);
-    at_seq = rig.reply.state_hash_reply.commit_seq;
-    assert_int_equal(at_seq, atomic_load(&committer_published(rig.committer)->commit_seq));
+    assert_int_equal(rig_send(rig_admin, ZR_OP_AUDIT, &(struct zr_audit_request){0}),
+                     ZR_STATUS_UNKNOWN_OUTCOME);
+    assert_int_equal(committer_failure(rig.committer), STATUS_CORRUPT);
     rig_stop();
 }
 
@@ -481,7 +546,9 @@ main(void)
         COMMITTER_TEST(test_committer_answers_after_the_commit),
         COMMITTER_TEST(test_committer_refused_job_spares_its_batch),
         COMMITTER_TEST(test_committer_refuses_what_is_too_late),
-        COMMITTER_TEST(test_committer_hashes_the_state_with_nothing_unfolded),
+        COMMITTER_TEST(test_committer_walks_in_the_order_of_the_log),
+        COMMITTER_TEST(test_committer_refuses_a_second_walk),
+        COMMITTER_TEST(test_committer_stops_when_a_walk_finds_damage),
         COMMITTER_TEST(test_committer_stop_folds_everything),
         COMMITTER_TEST(test_committer_publishes_before_it_replies),
         COMMITTER_TEST(test_committer_keeps_up_with_a_pipeline),

@@ -192,7 +192,7 @@ state_judge(struct image_store *image)
     uint64_t rows = 0;
 
     /* At no time: what a crash cut off in the middle is due, and fires when it is served. */
-    audit_run(state, image->executor.cascades, 0, &all, &audit);
+    audit_run(state, &image->executor.audit, 0, &all, &audit);
     for (unsigned table = 0; table < STORE_TABLES; table++) {
         store_scan(&image->view, (enum store_table)table, row_is_whole, &rows);
     }
@@ -243,8 +243,8 @@ memory_rebuild(struct image_store *image)
     image->executor.state.tail = recover.tail;
     image->executor.mac = mac_open();
     image->executor.contractors_max = CONTRACTORS_MAX;
-    image->executor.cascades = cascades_open(arena);
-    recover.cascades = image->executor.cascades;
+    image->executor.audit.cascades = cascades_open(arena);
+    recover.cascades = image->executor.audit.cascades;
     return recover_memory(&recover);
 }
 

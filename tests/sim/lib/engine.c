@@ -99,7 +99,7 @@ memory_open(struct engine *engine)
         .state = {.view = &engine->view, .tail = engine->tail},
         .mac = mac_open(),
         .contractors_max = ENGINE_CONTRACTORS_MAX,
-        .cascades = engine->cascades,
+        .audit = {.cascades = engine->cascades},
     };
     engine->publish = publish_open(&(struct publish_options){
         .arena = arena,
@@ -263,7 +263,7 @@ engine_commit(struct engine *engine)
     bool done;
 
     do {
-        done = own_run(&engine->own, engine->now_ms, true);
+        done = own_run(&engine->own, engine->now_ms);
         batch_commit(engine, FOLD_SLICE);
     } while (!done);
 }
@@ -361,7 +361,7 @@ batch_make_room(struct engine *engine)
         tail_room(engine->tail) <= 4 * STATE_IMAGES_MAX) {
         engine_commit(engine);
     }
-    while (!own_run(&engine->own, engine->now_ms, true)) {
+    while (!own_run(&engine->own, engine->now_ms)) {
         batch_commit(engine, FOLD_SLICE);
     }
 }
