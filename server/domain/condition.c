@@ -248,16 +248,22 @@ condition_restart(struct state *state, const struct command *command, uint64_t c
 /* ---- the contractor's -------------------------------------------------------------------------
  */
 
+static void
+licence_lapse(struct state *state, const struct command *command, uint32_t contractor,
+              struct contractor_row *row, uint64_t deadline_ms)
+{
+    row->licence_deadline_ms = deadline_ms;
+    condition_arm_contractor(state, command, contractor,
+                             &(struct condition_clock){.condition = CONDITION_LICENCE_LAPSED,
+                                                       .deadline_ms = deadline_ms,
+                                                       .grace_ms = CONDITION_LICENCE_MS});
+}
+
 void
 condition_licence_judge(struct state *state, const struct command *command, uint32_t contractor,
                         struct contractor_row *row)
 {
     const uint64_t expires_ms = row->licence_expires_ms;
-    const struct condition_clock clock = {
-        .condition = CONDITION_LICENCE_LAPSED,
-        .deadline_ms = expires_ms + CONDITION_LICENCE_MS,
-        .grace_ms = CONDITION_LICENCE_MS,
-    };
 
     row->licence_deadline_ms = 0;
     if (expires_ms == 0 || expires_ms >= LOCALTIME_MS_MAX) {
@@ -270,8 +276,7 @@ condition_licence_judge(struct state *state, const struct command *command, uint
                                            .deadline_ms = expires_ms});
         return;
     }
-    row->licence_deadline_ms = clock.deadline_ms;
-    condition_arm_contractor(state, command, contractor, &clock);
+    licence_lapse(state, command, contractor, row, expires_ms + CONDITION_LICENCE_MS);
 }
 
 /* A limit of 0 is a way to take no calls at all, like empty hours. */
@@ -465,6 +470,8 @@ warning_fire(struct state *state, const struct command *command, const struct ti
     return true;
 }
 
+/* So late that the grace is over, too: it ran out in an outage, where nobody could set the deadline
+ * that an outage moves. It is where that one would be now (M2). */
 static bool
 licence_fire(struct state *state, const struct command *command, const struct timer_row *timer)
 {
@@ -474,7 +481,12 @@ licence_fire(struct state *state, const struct command *command, const struct ti
         row.licence_expires_ms != timer->deadline_ms || row.licence_deadline_ms != 0) {
         return false;
     }
-    condition_licence_judge(state, command, timer->contractor, &row);
+    if (row.licence_expires_ms + CONDITION_LICENCE_MS <= command->time_ms) {
+        licence_lapse(state, command, timer->contractor, &row,
+                      command->time_ms + TIMER_OUTAGE_GRACE_MS);
+    } else {
+        condition_licence_judge(state, command, timer->contractor, &row);
+    }
     state_contractor_put(state, timer->contractor, &row);
     return true;
 }

@@ -3,6 +3,7 @@
  * UNAVAILABLE, and titles that are taken under a condition (M2, R1, R55).
  */
 #include "server/domain/condition.h"
+#include "server/domain/timer.h"
 #include "tests/lib/domain_titles.h"
 
 #define PAUSE_MS (14 * DW_DAY_MS)
@@ -147,6 +148,42 @@ test_a_cap_of_zero_is_unavailable(void **state)
 /* ---- backups, and titles taken under a condition ------------------------------------------------
  */
 
+/* E70, M2: the licence ran out while nobody was here, and so did its 30 days: the deadline that
+ * nobody could set in time has its hour after the restart, too. */
+static void
+test_an_outage_of_the_licences_days_leaves_an_hour(void **state)
+{
+    struct domain_world *world = *state;
+    const struct dt_cascade cascade = dt_pair(world, DT_MONEY);
+    const uint64_t expires_ms = world->now_ms + DW_DAY_MS;
+    const uint64_t mark = dt_mark(world);
+
+    dt_set_licence(world, cascade.contractors[0], expires_ms);
+    dw_outage(world, DW_DAY_MS + CONDITION_LICENCE_MS);
+    assert_int_equal(dt_rank(world, cascade.claims[0]), 1);
+    assert_int_equal(dt_conditions(world, cascade.claims[0]), CONDITION_LICENCE_LAPSED);
+    assert_true(dt_contractor_row(world, cascade.contractors[0]).licence_deadline_ms ==
+                world->now_ms + TIMER_OUTAGE_GRACE_MS);
+    dw_advance(world, TIMER_OUTAGE_GRACE_MS - 1);
+    assert_int_equal(dt_rank(world, cascade.claims[0]), 1);
+    dw_advance(world, 1);
+    dt_assert_forfeited(world, mark, cascade.claims[0], CONDITION_LICENCE_LAPSED);
+}
+
+/* A deadline that lies behind the outage is none of its business. */
+static void
+test_a_shorter_outage_takes_no_day_from_the_licence(void **state)
+{
+    struct domain_world *world = *state;
+    const struct dt_cascade cascade = dt_pair(world, DT_MONEY);
+    const uint64_t expires_ms = world->now_ms + DW_DAY_MS;
+
+    dt_set_licence(world, cascade.contractors[0], expires_ms);
+    dw_outage(world, DW_DAY_MS + CONDITION_LICENCE_MS - 1);
+    assert_true(dt_contractor_row(world, cascade.contractors[0]).licence_deadline_ms ==
+                expires_ms + CONDITION_LICENCE_MS);
+}
+
 /* A backup whose deadline passed stays; taking the title it begins a new grace. */
 static void
 test_a_passed_deadline_starts_anew_with_the_title(void **state)
@@ -216,6 +253,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         DW_TEST(test_a_suspension_has_fourteen_days),
         DW_TEST(test_a_lapsed_licence_has_thirty_days),
+        DW_TEST(test_an_outage_of_the_licences_days_leaves_an_hour),
+        DW_TEST(test_a_shorter_outage_takes_no_day_from_the_licence),
         DW_TEST(test_empty_hours_are_no_free_pause),
         DW_TEST(test_a_long_vacation_costs_the_title),
         DW_TEST(test_a_cap_of_zero_is_unavailable),
