@@ -24,6 +24,23 @@ crash(void)
     world_reconnect(&world);
 }
 
+/* Stop, and serve again as if the server had been away so long. */
+static inline void
+be_away(const char *skip)
+{
+    size_t count = 0;
+
+    while (world.server.settings[count] != NULL) {
+        count++;
+    }
+    assert_in_range(count, 0, SERVER_SETTINGS_MAX - 2);
+    assert_int_equal(server_stop(&world.server), 0);
+    world.server.settings[count] = skip;
+    server_restart(&world.server);
+    world.server.settings[count] = NULL; /* Of this start only. */
+    world_reconnect(&world);
+}
+
 /* ---- events ---------------------------------------------------------------------------------- */
 
 /* Begin to listen: what happened before is not heard. */

@@ -290,23 +290,6 @@ test_e63_an_old_key_settles_a_spooled_end(void **state)
 
 /* ---- E54: the log clock over restarts -------------------------------------------------------- */
 
-/* Stop, and serve again as if the server had been away so long. */
-static void
-be_away(const char *skip)
-{
-    size_t count = 0;
-
-    while (world.server.settings[count] != NULL) {
-        count++;
-    }
-    assert_in_range(count, 0, SERVER_SETTINGS_MAX - 2);
-    assert_int_equal(server_stop(&world.server), 0);
-    world.server.settings[count] = skip;
-    server_restart(&world.server);
-    world.server.settings[count] = NULL; /* Of this start only. */
-    world_reconnect(&world);
-}
-
 /* A start turns no time back and moves none on: talk, holds and the order of claims are as before.
  */
 static void

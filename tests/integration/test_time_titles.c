@@ -1,6 +1,6 @@
 /*
  * test_time_titles.c - titles over time: offers, graces, outages (M2), through the real server and
- * the real client, on a clock that the test moves.
+ * the real client, on a clock that the test moves. E14, E69 and E70 are in test_time_stories.c.
  */
 #include "tests/integration/clocks.h"
 
@@ -163,6 +163,32 @@ test_e10_an_offer_waits_for_who_may_not_take_it(void **state)
     assert_int_equal(claim_now(held.claims[1]).rank, 1);
 }
 
+/* E10: MAIN + CREDIT less holds must reach the rate of a primary, to the cent. */
+static void
+test_e10_a_hold_is_no_money_for_an_offer(void **state)
+{
+    const struct world_slot busy = world_slot(&world);
+    struct zr_offer_reply_reply reply;
+    struct zr_route_reply routed;
+    struct zr_id call_id;
+    struct held held;
+    uint64_t offer_id;
+
+    (void)state;
+    held_make(&held, 1);
+    assert_int_equal(held_join(&held, 2 * WORLD_RATE - 1).status, 0);
+    (void)world_claim(&world, held.contractors[1], busy);
+    (void)world_release(&world, held.claims[0]);
+    offer_id = offer_of(held.claims[1]);
+    routed = world_call(&world, busy, &call_id);
+    (void)world_connect(&world, &routed); /* The rate less one cent is left. */
+    assert_int_equal(answer_offer(offer_id, true, &reply), ZR_STATUS_NOT_ELIGIBLE);
+    assert_int_equal(offer_of(held.claims[1]), offer_id);
+    (void)world_end(&world, &call_id, 5000); /* Free: the hold comes back. */
+    assert_int_equal(answer_offer(offer_id, true, &reply), 0);
+    assert_int_equal(reply.rank, 1);
+}
+
 /* E10: hours do not matter to an offer. */
 static void
 test_e10_an_offer_may_be_taken_out_of_hours(void **state)
@@ -181,45 +207,6 @@ test_e10_an_offer_may_be_taken_out_of_hours(void **state)
     (void)world_release(&world, held.claims[0]);
     assert_int_equal(answer_offer(offer_of(held.claims[1]), true, &reply), 0);
     assert_int_equal(reply.title, ZR_TITLE_PRIMARY);
-}
-
-/* E69: the whole life of a vacancy. */
-static void
-test_e69_a_vacancy_from_forfeit_to_open(void **state)
-{
-    struct zr_offer_reply_reply reply;
-    struct zr_route_request route;
-    struct zr_route_reply routed;
-    struct zr_claim_result taken;
-    struct held held;
-    uint64_t offer_c;
-
-    (void)state;
-    held_make(&held, 3); /* P, B, C */
-    (void)world_pause(&world, held.claims[0]);
-    move_to(claim_now(held.claims[0]).paused_deadline_ms);
-    assert_int_equal(claim_now(held.claims[0]).state, ZR_CLAIM_FORFEITED);
-    route = world_route_request(&world, held.slot);
-    route.want = 4;
-    assert_int_equal(world_route(&world, &route, &routed), 0);
-    assert_int_equal(routed.candidates[0].contractor, held.contractors[1]);
-    assert_int_equal(routed.candidates[0].rate_cents, WORLD_RATE_2);
-    assert_int_equal(routed.candidates[1].rate_cents, WORLD_RATE_3);
-    assert_int_equal(held_join(&held, 50000).rank, 4); /* X */
-    assert_int_equal(answer_offer(offer_of(held.claims[1]), false, &reply), 0);
-    offer_c = offer_of(held.claims[2]);
-    move_to(claim_now(held.claims[2]).offer_deadline_ms); /* C lets it expire. */
-    assert_int_equal(answer_offer(offer_c, true, &reply), ZR_STATUS_OFFER_CLOSED);
-    assert_int_equal(answer_offer(offer_of(held.claims[3]), false, &reply), 0);
-    assert_int_equal(slot_now(held.slot).title_state, ZR_TITLE_STATE_OPEN);
-    assert_true(slot_now(held.slot).open);
-    /* A live backup's CLAIM takes the title; its seq stays. */
-    taken = world_claim_result(&world, held.contractors[1], held.slot);
-    assert_int_equal(taken.status, 0);
-    assert_int_equal(taken.title, ZR_TITLE_PRIMARY);
-    assert_int_equal(taken.claim_id, held.claims[1]);
-    taken = world_claim_result(&world, world_contractor(&world, 1, 50000), held.slot);
-    assert_int_equal(taken.title, ZR_TITLE_BACKUP);
 }
 
 /* ---- graces ---------------------------------------------------------------------------------- */
@@ -271,31 +258,6 @@ held_make_poor(struct held *held)
 }
 
 static void
-test_e14_a_dry_wallet_keeps_its_title_for_72_hours(void **state)
-{
-    struct held held;
-
-    (void)state;
-    for (int late = 0; late <= 1; late++) {
-        struct zr_claim_get_reply claim;
-
-        held_make_poor(&held);
-        claim = claim_now(held.claims[0]);
-        assert_int_equal(claim.dry_deadline_ms, now_ms() + 72 * WORLD_HOUR_MS);
-        (void)world_advance(&world, (late ? 72 : 71) * WORLD_HOUR_MS);
-        if (!late) {
-            world_topup(&world, held.contractors[0], 5000);
-            assert_int_equal(claim_now(held.claims[0]).dry_deadline_ms, 0);
-            (void)world_advance(&world, 2 * WORLD_HOUR_MS);
-            assert_int_equal(claim_now(held.claims[0]).rank, 1);
-        } else {
-            assert_int_equal(claim_now(held.claims[0]).state, ZR_CLAIM_FORFEITED);
-            (void)offer_of(held.claims[1]);
-        }
-    }
-}
-
-static void
 test_e15_two_conditions_have_two_clocks(void **state)
 {
     struct held held;
@@ -317,31 +279,6 @@ test_e15_two_conditions_have_two_clocks(void **state)
     (void)world_resume(&world, held.claims[0]);
     (void)world_advance(&world, 72 * WORLD_HOUR_MS);
     assert_int_equal(claim_now(held.claims[0]).state, ZR_CLAIM_FORFEITED);
-}
-
-/* E70: pause on day 0, dry on day 1, suspended on day 2, all lifted one after another in time. */
-static void
-test_e70_conditions_come_and_go(void **state)
-{
-    struct zr_route_reply routed;
-    struct held held;
-
-    (void)state;
-    held_make_poor(&held); /* Dry now; the pause comes first in the case, its order is no matter. */
-    (void)world_pause(&world, held.claims[0]);
-    (void)world_advance(&world, WORLD_DAY_MS);
-    world_status(&world, held.contractors[0], ZR_CONTRACTOR_SUSPENDED);
-    (void)world_advance(&world, 2 * WORLD_DAY_MS - WORLD_HOUR_MS);
-    world_topup(&world, held.contractors[0], 5000); /* One hour before the 72 are over. */
-    (void)world_advance(&world, 2 * WORLD_DAY_MS);
-    world_status(&world, held.contractors[0], ZR_CONTRACTOR_APPROVED);
-    routed = world_call(&world, held.slot, NULL);
-    assert_int_equal(routed.candidates[0].contractor, held.contractors[1]); /* Still paused. */
-    (void)world_advance(&world, 8 * WORLD_DAY_MS);
-    (void)world_resume(&world, held.claims[0]);
-    assert_int_equal(claim_now(held.claims[0]).rank, 1);
-    routed = world_call(&world, held.slot, NULL);
-    assert_int_equal(routed.candidates[0].contractor, held.contractors[0]);
 }
 
 /* R16, R63: RELEASE at the period's end routes on until then. */
@@ -447,12 +384,10 @@ main(void)
         cmocka_unit_test(test_e8_an_offer_ends_at_the_very_millisecond),
         cmocka_unit_test(test_e9_who_declines_keeps_his_place),
         cmocka_unit_test(test_e10_an_offer_waits_for_who_may_not_take_it),
+        cmocka_unit_test(test_e10_a_hold_is_no_money_for_an_offer),
         cmocka_unit_test(test_e10_an_offer_may_be_taken_out_of_hours),
-        cmocka_unit_test(test_e69_a_vacancy_from_forfeit_to_open),
         cmocka_unit_test(test_e13_a_pause_is_forgiven_until_its_last_millisecond),
-        cmocka_unit_test(test_e14_a_dry_wallet_keeps_its_title_for_72_hours),
         cmocka_unit_test(test_e15_two_conditions_have_two_clocks),
-        cmocka_unit_test(test_e70_conditions_come_and_go),
         cmocka_unit_test(test_r16_a_release_at_period_end_routes_on_until_then),
         cmocka_unit_test(test_r4_a_waitlist_is_served_in_order),
         cmocka_unit_test(test_r70_deadlines_survive_a_kill),
