@@ -1,8 +1,8 @@
 /*
- * test_time_routing.c - who may be rung, over time: hours, vacations, caps, spacing, rests,
- * destinations (M3, R13, R34-R36), through the real server. Filters are in test_time_filters.c.
+ * test_time_routing.c - who may be rung, over time: caps, spacing, one truck, rests, destinations
+ * (M3, R13, R35, R36), through the real server. What the calendar says is in test_time_calendar.c,
+ * filters are in test_time_filters.c.
  */
-#include "server/domain/localtime.h"
 #include "tests/integration/routing.h"
 
 enum {
@@ -13,190 +13,106 @@ enum {
     REASON_MODE_UNSUPPORTED = 1 << 16,
 };
 
-/* ---- schedules ------------------------------------------------------------------------------- */
-
-static void
-hours_set(struct zr_schedule_put_request *schedule, int day, int from_quarter, int to_quarter)
-{
-    for (int quarter = day * 96 + from_quarter; quarter < day * 96 + to_quarter; quarter++) {
-        schedule->hours[quarter / 8] |= (uint8_t)(1 << quarter % 8);
-    }
-}
-
-static void
-schedule_put(struct zr_schedule_put_request *schedule)
-{
-    struct zr_put_reply reply;
-
-    memset(&reply, 0, sizeof reply);
-    schedule->op_id = (struct zr_id){{0}};
-    assert_int_equal(zr_schedule_put(world.portal, schedule, &reply), 0);
-    schedule->expected_version = reply.version;
-}
-
-/* 17:00 Chicago of a day at least two days from now. */
-static uint64_t
-five_o_clock(uint8_t zone)
-{
-    struct local_time local;
-
-    localtime_at(&local, zone, now_ms());
-    return localtime_day_start_ms(zone, local.day + 2) + 17 * WORLD_HOUR_MS;
-}
-
-static void
-test_e24_hours_end_at_the_quarter(void **state)
-{
-    const uint8_t zone = localtime_zone_find("America/Chicago");
-    struct zr_schedule_put_request schedule = {.timezone = "America/Chicago", .hours_length = 84};
-    struct local_time local;
-    struct pair pair;
-    uint64_t close_ms;
-
-    (void)state;
-    pair_make(&pair, 1000);
-    for (int day = 0; day < 7; day++) {
-        hours_set(&schedule, day, 32, 68);
-    }
-    schedule.contractor = pair.primary;
-    schedule_put(&schedule);
-    close_ms = five_o_clock(zone);
-    localtime_at(&local, zone, close_ms);
-    if (local.ms_of_day != 17 * WORLD_HOUR_MS) {
-        close_ms += WORLD_DAY_MS; /* The clock changed that day. */
-    }
-    move_to(close_ms - 1);
-    assert_rings_primary(&pair);
-    (void)world_advance(&world, 1);
-    assert_skips_primary(&pair, REASON_OUT_OF_HOURS);
-    (void)world_advance(&world, 15 * WORLD_HOUR_MS - 1); /* 07:59:59.999 */
-    assert_skips_primary(&pair, REASON_OUT_OF_HOURS);
-    (void)world_advance(&world, 1);
-    assert_rings_primary(&pair);
-}
-
-/* R34, R55: "unavailable until", effective for the next decision, over at its very millisecond. */
-static void
-test_r34_unavailable_until(void **state)
-{
-    struct zr_schedule_put_request schedule = {0};
-    struct pair pair;
-
-    (void)state;
-    pair_make(&pair, 1000);
-    assert_rings_primary(&pair);
-    schedule.contractor = pair.primary;
-    schedule.unavailable_until_ms = now_ms() + 10000;
-    schedule_put(&schedule);
-    assert_skips_primary(&pair, REASON_VACATION);
-    (void)world_advance(&world, 9999);
-    assert_skips_primary(&pair, REASON_VACATION);
-    (void)world_advance(&world, 1);
-    assert_rings_primary(&pair);
-}
-
-/* R55: a vacation is whole local days. */
-static void
-test_r55_a_vacation_of_local_days(void **state)
-{
-    const uint8_t zone = localtime_zone_find("America/Chicago");
-    struct zr_schedule_put_request schedule = {.timezone = "America/Chicago"};
-    struct local_time local;
-    struct pair pair;
-
-    (void)state;
-    pair_make(&pair, 1000);
-    localtime_at(&local, zone, now_ms());
-    schedule.contractor = pair.primary;
-    schedule.vacations_count = 1;
-    schedule.vacations[0] =
-        (struct zr_schedule_vacation){(uint32_t)local.day + 2, (uint32_t)local.day + 3};
-    schedule_put(&schedule);
-    move_to(localtime_day_start_ms(zone, local.day + 2) - 1);
-    assert_rings_primary(&pair);
-    (void)world_advance(&world, 1);
-    assert_skips_primary(&pair, REASON_VACATION);
-    move_to(localtime_day_start_ms(zone, local.day + 4) - 1);
-    assert_skips_primary(&pair, REASON_VACATION);
-    (void)world_advance(&world, 1);
-    assert_rings_primary(&pair);
-}
-
 /* ---- caps ------------------------------------------------------------------------------------ */
 
-static void
-caps_put(uint32_t contractor, uint8_t window, uint8_t measure, uint64_t limit, uint32_t spacing_s)
-{
-    struct zr_caps_put_request request = {.contractor = contractor, .spacing_s = spacing_s};
-    struct zr_put_reply reply;
-
-    if (window != 0) {
-        request.caps_count = 1;
-        request.caps[0] = (struct zr_cap){.limit = limit, .window = window, .measure = measure};
-    }
-    assert_int_equal(zr_caps_put(world.portal, &request, &reply), 0);
-}
-
-static void
-test_e26_a_surge_takes_the_last_of_a_cap_once(void **state)
+/* A surge of calls to that slot: how many are offered the primary. The others must not be, for
+ * that reason. */
+static int
+surge(const struct pair *pair, uint32_t reason)
 {
     static struct zr_route_reply replies[SURGE];
     static struct answer answers[SURGE];
-    struct zr_route_request request;
-    struct pair pair;
     int offered = 0;
-    int capped = 0;
 
-    (void)state;
-    pair_make(&pair, 1000);
-    caps_put(pair.primary, ZR_CAP_WINDOW_DAY, ZR_CAP_MEASURE_CONNECTS, 1, 0);
     for (int i = 0; i < SURGE; i++) {
-        request = world_route_request(&world, pair.slot);
+        const struct zr_route_request request = world_route_request(&world, pair->slot);
+
         answers[i] = (struct answer){.reply = &replies[i]};
         submit(world.carrier, ZR_OP_ROUTE, &request, &answers[i]);
     }
     drive_one(world.carrier);
     for (int i = 0; i < SURGE; i++) {
         assert_int_equal(answers[i].result, 0);
-        offered += replies[i].candidates[0].contractor == pair.primary;
-        capped += reasons_of(&replies[i], pair.primary) == REASON_CAP_REACHED;
+        if (replies[i].candidates[0].contractor == pair->primary) {
+            offered++;
+        } else {
+            assert_int_equal(reasons_of(&replies[i], pair->primary), reason);
+        }
     }
-    assert_int_equal(offered, 1);
-    assert_int_equal(capped, SURGE - 1);
+    return offered;
 }
 
-/* R13: a cap per local day opens again at local midnight, and not before. */
+/* E26: leases count against caps, against concurrency and against funds. */
 static void
-test_r13_a_daily_cap_opens_at_local_midnight(void **state)
+test_e26_a_surge_takes_the_last_of_anything_once(void **state)
 {
-    struct zr_profile_get_request get = {0};
-    struct zr_schedule_get_reply schedule;
-    struct local_time local;
-    struct zr_route_reply routed;
-    struct zr_id call_id;
     struct pair pair;
-    uint8_t zone;
 
     (void)state;
     pair_make(&pair, 1000);
-    caps_put(pair.primary, ZR_CAP_WINDOW_DAY, ZR_CAP_MEASURE_SPEND, WORLD_RATE, 0);
+    caps_put(pair.primary, ZR_CAP_WINDOW_DAY, ZR_CAP_MEASURE_CONNECTS, 1, 0);
+    assert_int_equal(surge(&pair, REASON_CAP_REACHED), 1);
+    pair_make(&pair, 1);
+    assert_int_equal(surge(&pair, REASON_AT_CONCURRENCY), 1);
+    pair_make_with(&pair, 1000, 2 * WORLD_RATE - 1);
+    assert_int_equal(surge(&pair, REASON_NO_FUNDS), 1);
+}
+
+/* E26: what a restart forgets can overshoot a cap, by the calls that were ringing; what was used
+ * says so, and nobody more is offered him. */
+static void
+test_e26_a_restart_overshoots_by_the_calls_that_ring(void **state)
+{
+    struct zr_profile_get_request get = {0};
+    struct zr_caps_get_reply caps;
+    struct zr_route_reply ringing;
+    struct zr_route_reply routed;
+    struct pair pair;
+
+    (void)state;
+    pair_make(&pair, 1000);
     get.contractor = pair.primary;
-    memset(&schedule, 0, sizeof schedule);
-    assert_int_equal(zr_schedule_get(world.portal, &get, &schedule), 0);
-    zone = localtime_zone_find(schedule.timezone);
-    assert_int_not_equal(zone, 0);
-    localtime_at(&local, zone, now_ms());
-    move_to(localtime_day_start_ms(zone, local.day + 1) + WORLD_HOUR_MS);
-    routed = world_call(&world, pair.slot, &call_id);
+    caps_put(pair.primary, ZR_CAP_WINDOW_TOTAL, ZR_CAP_MEASURE_CONNECTS, 1, 0);
+    ringing = world_call(&world, pair.slot, NULL);
+    assert_skips_primary(&pair, REASON_CAP_REACHED);
+    server_kill(&world.server);
+    server_restart(&world.server);
+    world_reconnect(&world);
+    routed = world_call(&world, pair.slot, NULL); /* The lease is lost. */
     assert_int_equal(routed.candidates[0].contractor, pair.primary);
+    (void)world_connect(&world, &ringing);
     (void)world_connect(&world, &routed);
-    assert_skips_primary(&pair, REASON_CAP_REACHED); /* The hold counts. */
-    assert_int_equal(world_end(&world, &call_id, 60000).settlement, ZR_SETTLEMENT_CHARGED);
+    assert_int_equal(zr_caps_get(world.portal, &get, &caps), 0);
+    assert_int_equal(caps.caps[0].limit, 1);
+    assert_int_equal(caps.caps[0].used, 2);
     assert_skips_primary(&pair, REASON_CAP_REACHED);
-    move_to(localtime_day_start_ms(zone, local.day + 2) - 1);
-    assert_skips_primary(&pair, REASON_CAP_REACHED);
-    (void)world_advance(&world, 1);
-    assert_rings_primary(&pair);
+}
+
+/* R55: the limit on calls at once is the contractor's, over all of his ZIPs. */
+static void
+test_r55_one_truck_serves_one_zip_at_a_time(void **state)
+{
+    struct world_slot elsewhere;
+    struct zr_route_request request;
+    struct zr_route_reply routed;
+    struct zr_route_reply reply;
+    struct zr_id call_id;
+    struct pair pair;
+
+    (void)state;
+    pair_make(&pair, 1);
+    elsewhere = (struct world_slot){WORLD_BOSTON, world_category(&world, WORLD_RATE)};
+    (void)world_claim(&world, pair.primary, elsewhere);
+    routed = world_call(&world, pair.slot, &call_id);
+    request = world_route_request(&world, elsewhere);
+    assert_int_equal(world_route(&world, &request, &reply), ZR_STATUS_NO_COVERAGE);
+    assert_int_equal(reasons_of(&reply, pair.primary), REASON_AT_CONCURRENCY);
+    (void)world_connect(&world, &routed);
+    request = world_route_request(&world, elsewhere);
+    assert_int_equal(world_route(&world, &request, &reply), ZR_STATUS_NO_COVERAGE);
+    assert_int_equal(reasons_of(&reply, pair.primary), REASON_AT_CONCURRENCY);
+    (void)world_end(&world, &call_id, 1000);
+    (void)world_call(&world, elsewhere, NULL);
 }
 
 /* M3: a hold that ends free is taken out of the cap again. */
@@ -370,11 +286,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_e24_hours_end_at_the_quarter),
-        cmocka_unit_test(test_r34_unavailable_until),
-        cmocka_unit_test(test_r55_a_vacation_of_local_days),
-        cmocka_unit_test(test_e26_a_surge_takes_the_last_of_a_cap_once),
-        cmocka_unit_test(test_r13_a_daily_cap_opens_at_local_midnight),
+        cmocka_unit_test(test_e26_a_surge_takes_the_last_of_anything_once),
+        cmocka_unit_test(test_e26_a_restart_overshoots_by_the_calls_that_ring),
+        cmocka_unit_test(test_r55_one_truck_serves_one_zip_at_a_time),
         cmocka_unit_test(test_r13_a_free_call_gives_its_cap_back),
         cmocka_unit_test(test_rings_are_spaced_and_capped),
         cmocka_unit_test(test_r36_misses_cool_down),
