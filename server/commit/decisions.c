@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
+enum { KEY_BYTES = sizeof(struct zr_id) + 2 };
+
 void
 decision_ring_init(struct decision_ring *ring, struct arena *arena, uint32_t rows_max)
 {
@@ -62,15 +64,58 @@ decision_count(const struct decision_ring *ring)
 }
 
 static void
-decision_put(struct store_view *view, const struct decision_row *row)
+key_of(uint8_t key[KEY_BYTES], const struct decision_row *row)
 {
-    uint8_t key[sizeof row->call_ref + 2];
-
     memcpy(key, row->call_ref.bytes, sizeof row->call_ref);
     key[sizeof row->call_ref] = row->revision;
     key[sizeof row->call_ref + 1] = row->attempt;
+}
+
+static void
+decision_put(struct store_view *view, const struct decision_row *row)
+{
+    uint8_t key[KEY_BYTES];
+
+    key_of(key, row);
     store_put(view, TABLE_DECISION, key, sizeof key,
               (struct store_value){(const uint8_t *)row, row_bytes(row)});
+}
+
+void
+decision_carry(struct store_view *view, const struct ticket *ticket)
+{
+    struct decision_row row = {
+        .call_ref = ticket->call_ref,
+        .call_id = ticket->call_id,
+        .time_ms = ticket->issued_ms,
+        .snapshot_seq = ticket->snapshot_seq,
+        .policy_version = ticket->policy_version,
+        .tenant = ticket->tenant,
+        .zip = ticket->zip,
+        .category = ticket->category,
+        .status = ZR_STATUS_OK,
+        .revision = ticket->revision,
+        .attempt = ticket->attempt,
+        .flags = DECISION_JUDGED_CUT, /* Who was passed over stood in the record alone. */
+        .judged_count = ticket->candidates_count,
+        .candidates_count = ticket->candidates_count,
+    };
+    struct store_value stored;
+    uint8_t key[KEY_BYTES];
+
+    key_of(key, &row);
+    if (store_get(view, TABLE_DECISION, key, sizeof key, &stored)) {
+        return;
+    }
+    for (uint8_t i = 0; i < ticket->candidates_count; i++) {
+        const struct ticket_candidate *candidate = &ticket->candidates[i];
+
+        row.candidates[i] = i;
+        row.judged[i] = (struct decision_judged){.contractor = candidate->contractor,
+                                                 .rate_cents = candidate->rate_cents,
+                                                 .rank = candidate->rank};
+    }
+    decision_put(view, &row);
 }
 
 uint32_t

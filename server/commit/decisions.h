@@ -70,6 +70,10 @@ void decision_push(struct decision_ring *ring, const struct decision_row *row);
  * Committer. */
 uint32_t decision_drain(const struct decision_ring *ring, struct store_view *view);
 
+/* The ticket's own record of its decision, put where a crash took the ring that held the whole
+ * one: EXPLAIN shows the winner's decision all the same (E71). Committer. */
+void decision_carry(struct store_view *view, const struct ticket *ticket);
+
 /* The batch is durable: its records leave the ring. */
 void decision_forget(struct decision_ring *ring, uint32_t rows_count);
 

@@ -4,6 +4,7 @@
 #include "server/commit/execute.h"
 
 #include "protocol/check.h"
+#include "server/commit/decisions.h"
 #include "server/commit/explain.h"
 
 #include <endian.h>
@@ -357,6 +358,34 @@ job_run(struct executor *executor, struct job *job, uint64_t now_ms, struct effe
     return true;
 }
 
+/* The boot that issued the call's name: handlers/deciding.c makes it. */
+static bool
+call_is_of_this_boot(const struct executor *executor, const struct zr_id *call_ref)
+{
+    uint32_t boot_be;
+
+    memcpy(&boot_be, call_ref->bytes + sizeof(uint64_t), sizeof boot_be);
+    return be32toh(boot_be) == (uint32_t)executor->head.boots;
+}
+
+/* A CONNECT or END by a ticket of an earlier boot: its decision may have been in the ring that the
+ * crash took. Those of this boot stand in the ring, or are durable. */
+static void
+job_carry_decision(struct executor *executor, uint16_t op)
+{
+    const union zr_any_message *request = &executor->request;
+    const bool connect = op == ZR_OP_CONNECT;
+    const uint8_t *bytes = connect ? request->connect_request.ticket : request->end_request.ticket;
+    const uint16_t length =
+        connect ? request->connect_request.ticket_length : request->end_request.ticket_length;
+    struct ticket ticket;
+
+    if (length > 0 && ticket_decode(&ticket, bytes, length) &&
+        !call_is_of_this_boot(executor, &ticket.call_ref)) {
+        decision_carry(executor->state.view, &ticket);
+    }
+}
+
 void
 execute_job(struct executor *executor, struct job *job, uint64_t now_ms, struct effects *effects)
 {
@@ -378,6 +407,10 @@ execute_job(struct executor *executor, struct job *job, uint64_t now_ms, struct 
     }
     if (keyed) {
         key_store(executor, job);
+    }
+    if (executor->state.changed &&
+        (job->header.op == ZR_OP_CONNECT || job->header.op == ZR_OP_END)) {
+        job_carry_decision(executor, job->header.op);
     }
     if (keyed || executor->state.changed || effects->journal) {
         job_journal(executor, job, now_ms);

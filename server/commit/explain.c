@@ -174,17 +174,21 @@ reply_fill(const struct walk *walk, struct zr_explain_reply *reply)
     }
 }
 
-/* The call that is meant; false when there is none of that name. */
+/*
+ * The call that is meant; false when there is none of that name. What was committed under a call_id
+ * comes before the name that the worker remembers: of two decisions with a crash between them the
+ * winner's is told (E71).
+ */
 static bool
 call_ref_of(struct state *state, const struct command *command,
             const struct zr_explain_request *request, struct zr_id *call_ref)
 {
-    if (!id_is_zero(&request->call_ref)) {
-        *call_ref = request->call_ref;
+    if (role_owns_calls(command->role) && !id_is_zero(&request->call_id) &&
+        state_call_find(state, command->tenant, &request->call_id, call_ref)) {
         return true;
     }
-    return role_owns_calls(command->role) &&
-           state_call_find(state, command->tenant, &request->call_id, call_ref);
+    *call_ref = request->call_ref;
+    return !id_is_zero(call_ref);
 }
 
 uint16_t

@@ -385,7 +385,36 @@ two_tickets_make(void)
     return two;
 }
 
-/* One hold, one charge at the winner's rate, and CALL_GET shows the winner's decision. */
+/* EXPLAIN tells the decision that this ticket is of, although a crash came behind it. */
+static void
+assert_explained(const struct zr_id *call_id, const struct zr_route_reply *ticket)
+{
+    const struct zr_candidate *first = &ticket->candidates[0];
+    static struct zr_explain_reply told;
+    struct zr_explain_request request = {.call_id = *call_id};
+    bool found = false;
+
+    memset(&told, 0, sizeof told);
+    assert_int_equal(zr_explain(world.carrier, &request, &told), 0);
+    assert_memory_equal(&told.call_ref, &ticket->call_ref, sizeof told.call_ref);
+    assert_int_equal(told.decisions, 1);
+    assert_int_equal(told.outcome, ZR_STATUS_OK);
+    assert_int_equal(told.snapshot_seq, ticket->snapshot_seq);
+    assert_int_equal(told.policy_version, ticket->policy_version);
+    for (uint16_t i = 0; i < told.judged_count; i++) {
+        if (told.judged[i].place == 1) {
+            found = true;
+            assert_int_equal(told.judged[i].contractor, first->contractor);
+            assert_int_equal(told.judged[i].rank, first->rank);
+            assert_int_equal(told.judged[i].rate_cents, first->rate_cents);
+            assert_int_equal(told.judged[i].reasons, 0);
+        }
+    }
+    assert_true(found);
+}
+
+/* One hold, one charge at the winner's rate, and CALL_GET and EXPLAIN show the winner's decision.
+ */
 static void
 two_tickets_judge(const struct two_tickets *two, int winner)
 {
@@ -409,6 +438,7 @@ two_tickets_judge(const struct two_tickets *two, int winner)
     assert_int_equal(call.policy_version, ticket->policy_version);
     assert_int_equal(call.revision, ticket->revision);
     assert_memory_equal(&call.call_ref, &ticket->call_ref, sizeof call.call_ref);
+    assert_explained(&two->call_id, ticket);
 }
 
 static void
