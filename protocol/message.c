@@ -270,6 +270,40 @@ enum {
 };
 // NOLINTEND(bugprone-macro-parentheses)
 
+/* The same up to a version: each SINCE closes one sum and begins the next, which counts or not. */
+// NOLINTBEGIN(bugprone-macro-parentheses)
+#define ENTRY_BEGIN(name)                              \
+    static uint16_t name##_rows_bytes(uint8_t version) \
+    {                                                  \
+        (void)version;                                 \
+        return (uint16_t)(1 * (0
+#define SINCE(self, number) \
+    ) + (version >= (number) ? 1 : 0) * (0
+#define ENTRY_END(name) \
+    ));                 \
+    }
+#define BODY_BEGIN(name)                   ENTRY_BEGIN(name)
+#define BODY_END(name)                     ENTRY_END(name)
+#define FIELD(self, type, name, doc)       +ZR_SIZE_##type
+#define RESERVED(self, bytes)              +(bytes)
+#define ARRAY(self, entry, name, max, doc) +2
+#define BYTES(self, name, max, doc)        +2
+#include "protocol/messages.def"
+// NOLINTEND(bugprone-macro-parentheses)
+
+/* What an older version did not admit yet: enumerations that learned a value. */
+static const struct {
+    const struct zr_shape *shape;
+    const char *name;
+    size_t offset;
+    uint8_t version;
+    uint8_t most;
+} limits[] = {
+#define BELOW(self, field, number, value) \
+    {&zr_##self##_shape, #field, offsetof(struct zr_##self, field), number, value},
+#include "protocol/messages.def"
+};
+
 enum { ALIGN_MASK = ZR_FRAME_ALIGN - 1 };
 
 #define FIELDS_COUNT(name) (uint16_t)(sizeof(name##_fields) / sizeof(name##_fields[0]) - 1)
@@ -279,6 +313,7 @@ enum { ALIGN_MASK = ZR_FRAME_ALIGN - 1 };
                                                FIELDS_COUNT(name),       \
                                                name##_bytes,             \
                                                sizeof(struct zr_##name), \
+                                               name##_rows_bytes,        \
                                                name##_put_block,         \
                                                NULL,                     \
                                                name##_take_block,        \
@@ -289,70 +324,12 @@ enum { ALIGN_MASK = ZR_FRAME_ALIGN - 1 };
                                                FIELDS_COUNT(name),                        \
                                                (name##_bytes + ALIGN_MASK) & ~ALIGN_MASK, \
                                                sizeof(struct zr_##name),                  \
+                                               name##_rows_bytes,                         \
                                                name##_put_block,                          \
                                                name##_put_tail,                           \
                                                name##_take_block,                         \
                                                name##_take_tail};
 #include "protocol/messages.def"
-
-/* ---- operations ------------------------------------------------------------------------------ */
-
-#define ROLE_BIT(role) (1u << (unsigned)ZR_ROLE_##role)
-enum {
-    SW = ROLE_BIT(SWITCH),
-    CC = ROLE_BIT(CALLCENTER),
-    PO = ROLE_BIT(PORTAL),
-    CO = ROLE_BIT(CONTRACTOR),
-    PAY = ROLE_BIT(PAYMENTS),
-    ADM = ROLE_BIT(ADMIN),
-    AUD = ROLE_BIT(AUDITOR),
-    BEN = ROLE_BIT(BENCH),
-    ROLES_ALL = SW | CC | PO | CO | PAY | ADM | AUD | BEN,
-};
-
-static const struct zr_operation operations[] = {
-#define MESSAGE(NAME, name, op, version, kind, roles, request, reply) \
-    {#NAME,                                                           \
-     ZR_OP_##NAME,                                                    \
-     version,                                                         \
-     ZR_OP_KIND_##kind,                                               \
-     roles,                                                           \
-     &zr_##request##_shape,                                           \
-     &zr_##reply##_shape},
-#include "protocol/messages.def"
-};
-
-enum { OPERATIONS_COUNT = sizeof operations / sizeof operations[0] };
-
-const struct zr_operation *
-zr_operations(size_t *operations_count)
-{
-    CHECK(operations_count != NULL);
-    *operations_count = OPERATIONS_COUNT;
-    return operations;
-}
-
-const struct zr_operation *
-zr_operation_find(uint16_t op)
-{
-    size_t low = 0;
-    size_t high = OPERATIONS_COUNT;
-
-    /* The rows ascend by op. */
-    while (low < high) {
-        const size_t middle = (low + high) / 2;
-
-        if (operations[middle].op == op) {
-            return &operations[middle];
-        }
-        if (operations[middle].op < op) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return NULL;
-}
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
@@ -451,55 +428,108 @@ decode_whole(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
     return ZR_DECODE_OK;
 }
 
-/*
- * A request of an older version has a shorter block. Rows are only ever appended, and 0 means
- * what was before them, so it is the newest one with zeros in between (evolution rules 2 and 8).
- */
+/* ---- older requests --------------------------------------------------------------------------
+ *
+ * Rows are only ever appended, and 0 means what was before them, so a request of an older version
+ * is the newest one with zeros in between (evolution rules 2 and 8). */
+
+uint16_t
+zr_shape_block_bytes(const struct zr_shape *shape, uint8_t version)
+{
+    return (uint16_t)((shape->rows_bytes(version) + ALIGN_MASK) & ~ALIGN_MASK);
+}
+
 static bool
-block_is_older(const struct zr_shape *shape, const struct zr_header *header)
+request_is_older(const struct zr_shape *shape, const struct zr_header *header)
 {
     const struct zr_operation *operation = zr_operation_find(header->op);
 
-    return operation != NULL && operation->request == shape && header->version >= 1 &&
-           header->version < operation->version && header->block < shape->block_bytes &&
-           header->block % ZR_FRAME_ALIGN == 0 &&
-           header->size >= (uint32_t)ZR_HEADER_BYTES + header->block &&
-           header->size <= ZR_FRAME_BYTES_LIMIT;
+    return operation != NULL && operation->request == shape && header->version < operation->version;
 }
 
-/* Where the header says how long the block is (frame.h). */
-enum { BLOCK_AT = 20 };
-
-static enum zr_decode
-decode_older(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
-             const struct zr_header *header, const uint8_t *frame)
+/* The first of the bytes that is not 0, or `end`. */
+static uint16_t
+nonzero_find(const uint8_t *bytes, uint16_t from, uint16_t end)
 {
-    const size_t head_bytes = (size_t)ZR_HEADER_BYTES + header->block;
+    while (from < end && bytes[from] == 0) {
+        from++;
+    }
+    return from;
+}
+
+/* The offset of the first value that this version did not admit yet, or `none`. */
+static uint16_t
+limit_find(const void *message, const struct zr_shape *shape, uint8_t version, uint16_t none)
+{
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        if (limits[i].shape == shape && version < limits[i].version &&
+            ((const uint8_t *)message)[limits[i].offset] > limits[i].most) {
+            return zr_shape_offset_of(shape, limits[i].name);
+        }
+    }
+    return none;
+}
+
+/*
+ * What was padding then may be a row now: it is judged as padding, and read as zeros. `wide` gets
+ * the frame with the newest block.
+ */
+static enum zr_decode
+decode_widened(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
+               const struct zr_header *header, uint8_t *wide)
+{
+    const uint16_t rows_end =
+        (uint16_t)(ZR_HEADER_BYTES + shape->rows_bytes((uint8_t)header->version));
+    const uint16_t head_bytes = (uint16_t)(ZR_HEADER_BYTES + header->block);
     const uint16_t missing = (uint16_t)(shape->block_bytes - header->block);
-    uint8_t wide[2 * ZR_FRAME_BYTES_LIMIT];
+    const uint16_t wrong = nonzero_find(wide, rows_end, head_bytes);
     struct zr_header widened = *header;
     enum zr_decode result;
+    uint16_t least = wrong;
 
-    CHECK(missing <= ZR_FRAME_BYTES_LIMIT);
-    memcpy(wide, frame, head_bytes);
-    memset(wide + head_bytes, 0, missing);
-    memcpy(wide + head_bytes + missing, frame + head_bytes, header->size - head_bytes);
+    memmove(wide + head_bytes + missing, wide + head_bytes, header->size - head_bytes);
+    memset(wide + rows_end, 0, (size_t)(head_bytes + missing - rows_end));
     widened.block = shape->block_bytes;
     widened.size = header->size + missing;
     result = decode_whole(message, invalid_at, shape, &widened, wide);
     if (*invalid_at >= head_bytes + missing) {
         *invalid_at = (uint16_t)(*invalid_at - missing);
-    } else if (*invalid_at >= head_bytes) {
-        *invalid_at = BLOCK_AT; /* A row that is not there and admits no 0: the block is short. */
+    } else {
+        CHECK(*invalid_at < rows_end); /* Rows that were added admit 0. */
     }
-    return result;
+    if (result == ZR_DECODE_OK) {
+        least = limit_find(message, shape, header->version, wrong);
+    }
+    if (least == head_bytes || (result == ZR_DECODE_INVALID && *invalid_at < least)) {
+        return result;
+    }
+    memset(message, 0, shape->struct_bytes);
+    *invalid_at = least;
+    return ZR_DECODE_INVALID;
+}
+
+static enum zr_decode
+decode_older(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
+             const struct zr_header *header, const uint8_t *frame)
+{
+    uint8_t wide[2 * ZR_FRAME_BYTES_LIMIT];
+
+    if (header->block != zr_shape_block_bytes(shape, header->version) ||
+        header->size < (uint32_t)ZR_HEADER_BYTES + header->block) {
+        memset(message, 0, shape->struct_bytes);
+        *invalid_at = 0;
+        return ZR_DECODE_MALFORMED;
+    }
+    CHECK(header->size <= ZR_FRAME_BYTES_LIMIT);
+    memcpy(wide, frame, header->size);
+    return decode_widened(message, invalid_at, shape, header, wide);
 }
 
 enum zr_decode
 zr_message_decode(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
                   const struct zr_header *header, const uint8_t *frame)
 {
-    if (block_is_older(shape, header)) {
+    if (request_is_older(shape, header)) {
         return decode_older(message, invalid_at, shape, header, frame);
     }
     return decode_whole(message, invalid_at, shape, header, frame);

@@ -63,8 +63,9 @@ struct zr_shape {
     const char *name;
     const struct zr_field *fields;
     uint16_t fields_count;
-    uint16_t block_bytes; /* Of a body, padded to 8; of an entry, its size. */
-    size_t struct_bytes;  /* sizeof the C struct. */
+    uint16_t block_bytes;                    /* Of a body, padded to 8; of an entry, its size. */
+    size_t struct_bytes;                     /* sizeof the C struct. */
+    uint16_t (*rows_bytes)(uint8_t version); /* Of the rows that version had, not padded. */
     void (*put_block)(struct zr_builder *builder, const void *message);
     void (*put_tail)(struct zr_builder *builder, const void *message);
     void (*take_block)(struct zr_reader *reader, void *message);
@@ -74,6 +75,9 @@ struct zr_shape {
 #define ENTRY_BEGIN(name) extern const struct zr_shape zr_##name##_shape;
 #define BODY_BEGIN(name)  extern const struct zr_shape zr_##name##_shape;
 #include "protocol/messages.def"
+
+/* The block of a request of that version of its operation (evolution rule 8). */
+uint16_t zr_shape_block_bytes(const struct zr_shape *shape, uint8_t version);
 
 /* ---- session ----------------------------------------------------------------------------- */
 
@@ -140,10 +144,11 @@ void zr_message_encode(struct zr_builder *builder, const struct zr_header *heade
 
 /*
  * Decode the body of a cut frame (`frame` holds header->size bytes). A request must have exactly
- * its block and nothing behind its tail. A reply may have a longer block or tail: a newer server
- * appended fields, which are skipped (evolution rule 4). Its values are not judged either, but
- * a text that is none is empty and a bool is 0 or 1.
- * On anything but OK *message is zeroed, so that no field of a refused frame can be used.
+ * the block of its version and nothing behind its tail; the caller has judged that the version is
+ * one of the operation's. Rows that an older version lacks are zero in *message. A reply may have a
+ * longer block or tail: a newer server appended fields, which are skipped (evolution rule 4). Its
+ * values are not judged either, but a text that is none is empty and a bool is 0 or 1. On anything
+ * but OK *message is zeroed, so that no field of a refused frame can be used.
  */
 enum zr_decode zr_message_decode(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
                                  const struct zr_header *header, const uint8_t *frame);
