@@ -2,7 +2,7 @@
  * vectors.c - print protocol/vectors/messages.json, or write its frames as fuzz seeds.
  *
  *   vectors            the file, on stdout
- *   vectors DIR        every frame as DIR/<op>-<direction>
+ *   vectors DIR        every frame as DIR/<op>-<direction>, older ones as DIR/<op>-v<n>-<direction>
  */
 #include "tests/lib/vector.h"
 
@@ -15,13 +15,17 @@ write_frame(const char *folder, const struct vector *vector)
     static uint8_t frame[ZR_FRAME_BYTES_LIMIT];
     static union zr_any_message message;
     struct zr_header header;
+    char older[8] = "";
     char path[512];
     FILE *file;
     size_t written;
 
     vector_fill(&message, vector);
     header = vector_encode(frame, vector, &message);
-    (void)snprintf(path, sizeof path, "%s/%s-%s", folder, vector->operation->name,
+    if (vector->version < vector->operation->version) {
+        (void)snprintf(older, sizeof older, "-v%u", vector->version);
+    }
+    (void)snprintf(path, sizeof path, "%s/%s%s-%s", folder, vector->operation->name, older,
                    vector_direction_name(vector->direction));
     file = fopen(path, "we");
     if (file == NULL) {

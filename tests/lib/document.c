@@ -190,6 +190,31 @@ write_users(FILE *out, const struct zr_shape *shape)
     (void)fputs(".", out);
 }
 
+/* What the block of each older version of the request is: "; version 1 ends with `x`: 40 bytes." */
+static void
+write_versions(FILE *out, const struct zr_shape *shape)
+{
+    size_t operations_count;
+    const struct zr_operation *operations = zr_operations(&operations_count);
+
+    for (size_t i = 0; i < operations_count; i++) {
+        for (uint8_t version = 1; operations[i].request == shape && version < operations[i].version;
+             version++) {
+            const uint16_t rows_bytes = shape->rows_bytes(version);
+            const struct zr_field *last =
+                rows_bytes == 0
+                    ? NULL
+                    : zr_shape_field_at(shape, (uint16_t)(ZR_HEADER_BYTES + rows_bytes - 1));
+
+            (void)fprintf(out, "; in version %u of %u, ending %s%s%s", version,
+                          zr_shape_block_bytes(shape, version),
+                          last == NULL ? "before the first row" : "with `",
+                          last == NULL ? "" : last->name, last == NULL ? "" : "`");
+        }
+    }
+    (void)fputs(".\n", out);
+}
+
 /* Offsets of a body count from the frame's first byte, as `detail` does; of an entry from its own.
  */
 static void
@@ -204,7 +229,8 @@ write_shape(FILE *out, const struct zr_shape *shape)
         (void)fprintf(out, "Entry of %u bytes.\n", shape->block_bytes);
     } else {
         write_users(out, shape);
-        (void)fprintf(out, " Block of %u bytes.\n", shape->block_bytes);
+        (void)fprintf(out, " Block of %u bytes", shape->block_bytes);
+        write_versions(out, shape);
     }
     if (shape->fields_count == 0) {
         return;

@@ -17,6 +17,20 @@ enum { ELEMENTS = 2 };
 
 /* ---- which ----------------------------------------------------------------------------------- */
 
+/* The vectors of one operation in one version: number 0 or 1. False: it has not so many. */
+static bool
+vector_of(struct vector *vector, const struct zr_operation *operation, uint8_t version,
+          size_t number)
+{
+    if (operation->kind == ZR_OP_KIND_PUSH) {
+        *vector = (struct vector){operation, operation->reply, VECTOR_PUSH, version};
+        return number == 0;
+    }
+    *vector = number == 0 ? (struct vector){operation, operation->request, VECTOR_REQUEST, version}
+                          : (struct vector){operation, operation->reply, VECTOR_REPLY, version};
+    return number < 2;
+}
+
 bool
 vector_at(struct vector *vector, size_t index)
 {
@@ -24,17 +38,12 @@ vector_at(struct vector *vector, size_t index)
     const struct zr_operation *operations = zr_operations(&operations_count);
 
     for (size_t i = 0; i < operations_count; i++) {
-        const struct zr_operation *operation = &operations[i];
-        const bool push = operation->kind == ZR_OP_KIND_PUSH;
-
-        if (!push && index-- == 0) {
-            *vector = (struct vector){operation, operation->request, VECTOR_REQUEST};
-            return true;
-        }
-        if (index-- == 0) {
-            *vector =
-                (struct vector){operation, operation->reply, push ? VECTOR_PUSH : VECTOR_REPLY};
-            return true;
+        for (uint8_t version = 1; version <= operations[i].version; version++) {
+            for (size_t number = 0; vector_of(vector, &operations[i], version, number); number++) {
+                if (index-- == 0) {
+                    return true;
+                }
+            }
         }
     }
     return false;
@@ -155,6 +164,32 @@ tell_body(uint8_t *message, const struct zr_shape *shape)
     }
 }
 
+/* Where the rows end that a vector has: replies are always the newest. */
+static unsigned
+rows_end_of(const struct vector *vector)
+{
+    return vector->direction == VECTOR_REQUEST
+               ? ZR_HEADER_BYTES + vector->shape->rows_bytes(vector->version)
+               : UINT16_MAX;
+}
+
+/* A request before PERIOD_END knew NOW only. */
+static void
+forget_newer(union zr_any_message *message, const struct vector *vector)
+{
+    for (uint16_t i = 0; i < vector->shape->fields_count; i++) {
+        const struct zr_field *field = &vector->shape->fields[i];
+
+        if (field->row == ZR_ROW_FIELD &&
+            zr_shape_offset_of(vector->shape, field->name) >= rows_end_of(vector)) {
+            memset((uint8_t *)message + field->offset, 0, field->type->bytes);
+        }
+    }
+    if (vector->shape == &zr_release_request_shape && vector->version == 1) {
+        message->release_request.when = ZR_RELEASE_NOW;
+    }
+}
+
 void
 vector_fill(union zr_any_message *message, const struct vector *vector)
 {
@@ -163,6 +198,20 @@ vector_fill(union zr_any_message *message, const struct vector *vector)
     memset(message, 0, sizeof *message);
     wire_fill(message, vector->shape, seed, ELEMENTS);
     tell_body((uint8_t *)message, vector->shape);
+    forget_newer(message, vector);
+}
+
+/* Take out of a frame of the newest version the block's end that an older one has not. */
+static void
+block_cut(uint8_t *frame, struct zr_header *header, uint16_t block_bytes)
+{
+    uint8_t *tail = frame + ZR_HEADER_BYTES + header->block;
+    const uint16_t cut = (uint16_t)(header->block - block_bytes);
+
+    memmove(tail - cut, tail, header->size - ZR_HEADER_BYTES - header->block);
+    header->block = block_bytes;
+    header->size -= cut;
+    zr_header_encode(frame, header);
 }
 
 struct zr_header
@@ -170,7 +219,7 @@ vector_encode(uint8_t frame[ZR_FRAME_BYTES_LIMIT], const struct vector *vector,
               const union zr_any_message *message)
 {
     const uint16_t op = (uint16_t)vector->operation->op;
-    struct zr_header header = {.op = op, .version = vector->operation->version, .id = op};
+    struct zr_header header = {.op = op, .version = vector->version, .id = op};
     struct zr_builder builder;
 
     if (vector->direction == VECTOR_REQUEST) {
@@ -187,6 +236,9 @@ vector_encode(uint8_t frame[ZR_FRAME_BYTES_LIMIT], const struct vector *vector,
     zr_message_encode(&builder, &header, vector->shape, message);
     CHECK(!builder.failed);
     zr_header_decode(&header, frame);
+    if (vector->direction == VECTOR_REQUEST) {
+        block_cut(frame, &header, zr_shape_block_bytes(vector->shape, vector->version));
+    }
     return header;
 }
 
@@ -309,6 +361,8 @@ vector_value(const void *value, const struct zr_type *type)
     return integer_json(value, type);
 }
 
+static json_t *rows_json(const struct zr_shape *shape, unsigned rows_end, const void *message);
+
 static json_t *
 row_json(const uint8_t *message, const struct zr_field *field)
 {
@@ -327,24 +381,32 @@ row_json(const uint8_t *message, const struct zr_field *field)
     for (uint16_t i = 0; i < count; i++) {
         // NOLINTNEXTLINE(misc-no-recursion): entries hold no arrays.
         (void)json_array_append_new(
-            json, vector_fields(field->entry, data + i * field->entry->struct_bytes));
+            json, rows_json(field->entry, UINT16_MAX, data + i * field->entry->struct_bytes));
     }
     return json;
 }
 
-json_t *
-vector_fields(const struct zr_shape *shape, const void *message)
+/* The rows that begin before the offset `rows_end` of a frame. */
+static json_t *
+rows_json(const struct zr_shape *shape, unsigned rows_end, const void *message)
 {
     json_t *json = json_object();
 
     for (uint16_t i = 0; i < shape->fields_count; i++) {
-        if (shape->fields[i].row != ZR_ROW_RESERVED) {
+        if (shape->fields[i].row != ZR_ROW_RESERVED &&
+            zr_shape_offset_of(shape, shape->fields[i].name) < rows_end) {
             // NOLINTNEXTLINE(misc-no-recursion)
             (void)json_object_set_new(json, shape->fields[i].name,
                                       row_json(message, &shape->fields[i]));
         }
     }
     return json;
+}
+
+json_t *
+vector_fields(const struct vector *vector, const void *message)
+{
+    return rows_json(vector->shape, rows_end_of(vector), message);
 }
 
 json_t *
@@ -358,13 +420,13 @@ vector_json(const struct vector *vector)
     vector_fill(&message, vector);
     header = vector_encode(frame, vector, &message);
     json = json_pack("{s:s, s:i, s:i, s:s, s:o}", "name", vector->operation->name, "op",
-                     (int)vector->operation->op, "version", (int)vector->operation->version,
-                     "direction", vector_direction_name(vector->direction), "header",
+                     (int)vector->operation->op, "version", (int)vector->version, "direction",
+                     vector_direction_name(vector->direction), "header",
                      json_pack("{s:I, s:i, s:I, s:i, s:i, s:i}", "id", (json_int_t)header.id,
                                "flags", (int)header.flags, "timeout_us",
                                (json_int_t)header.timeout_us, "status", (int)header.status,
                                "detail", (int)header.detail, "credit", (int)header.credit));
-    (void)json_object_set_new(json, "fields", vector_fields(vector->shape, &message));
+    (void)json_object_set_new(json, "fields", vector_fields(vector, &message));
     (void)json_object_set_new(json, "hex", hex_json(frame, header.size));
     return json;
 }

@@ -21,12 +21,16 @@ struct vector {
     const struct zr_operation *operation;
     const struct zr_shape *shape;
     enum vector_direction direction;
+    uint8_t version;
 };
 
 /* The vector number `index`; false past the last one. */
 bool vector_at(struct vector *vector, size_t index);
 
-/* Its message, a struct of vector->shape, and the frame of it. */
+/*
+ * Its message, a struct of vector->shape, and the frame of it. What an older version's request
+ * lacks is zero in the message and missing in the frame.
+ */
 void vector_fill(union zr_any_message *message, const struct vector *vector);
 struct zr_header vector_encode(uint8_t frame[ZR_FRAME_BYTES_LIMIT], const struct vector *vector,
                                const union zr_any_message *message);
@@ -37,10 +41,10 @@ const char *vector_direction_name(enum vector_direction direction);
 /*
  * A value, and a message by its rows, as JSON. 64-bit integers are decimal strings, because many
  * readers of JSON hold numbers as doubles; ids, hashes and byte strings are hex; enumerations are
- * names.
+ * names. Of a request only the rows that its version had.
  */
 json_t *vector_value(const void *value, const struct zr_type *type);
-json_t *vector_fields(const struct zr_shape *shape, const void *message);
+json_t *vector_fields(const struct vector *vector, const void *message);
 
 /* One vector, and the file of all of them (free() the text). */
 json_t *vector_json(const struct vector *vector);
