@@ -6,6 +6,7 @@
 #include "protocol/check.h"
 #include "server/domain/funds.h"
 
+#include <endian.h>
 #include <string.h>
 
 enum { ANSWER_AHEAD_MS = 5000 };
@@ -134,6 +135,26 @@ call_move(struct call_row *row, enum zr_call_state to)
     CHECK(row->state <= ZR_CALL_ABANDONED);
     CHECK((allowed[row->state] & 1u << to) != 0);
     row->state = (uint8_t)to;
+}
+
+/* Stored in 40 bits, from the call's snapshot on: the log has no 10^12 commands in a call's life.
+ */
+void
+call_abandon(struct call_row *row, uint64_t seq)
+{
+    const uint64_t since = htole64(seq > row->snapshot_seq ? seq - row->snapshot_seq : 0);
+
+    call_move(row, ZR_CALL_ABANDONED);
+    memcpy(row->abandoned, &since, sizeof row->abandoned);
+}
+
+uint64_t
+call_abandoned_seq(const struct call_row *row)
+{
+    uint64_t since = 0;
+
+    memcpy(&since, row->abandoned, sizeof row->abandoned);
+    return row->snapshot_seq + le64toh(since);
 }
 
 uint16_t

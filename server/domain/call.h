@@ -87,6 +87,13 @@ struct call_leg_row *call_leg_begin(struct call_row *row, const struct ticket *t
 void call_move(struct call_row *row, enum zr_call_state to);
 
 /*
+ * The caller gave up (E34): ABANDONED, at that position of the log. call_abandoned_seq() tells it
+ * again to who repeats that END.
+ */
+void call_abandon(struct call_row *row, uint64_t seq);
+uint64_t call_abandoned_seq(const struct call_row *row);
+
+/*
  * Is the ticket good for CONNECT or END now? OK, BAD_TICKET, INVALID_FIELD (answered_at before
  * issue or > 5 s ahead), TICKET_EXPIRED, TOO_LATE: expiry is judged at answered_at (M4).
  * *answered_at_ms 0 becomes the log time.

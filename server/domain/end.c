@@ -172,12 +172,12 @@ end_without_index(struct ending *ending)
     if (row->state == ZR_CALL_ABANDONED) {
         ending->effects->duplicate = true;
     } else {
-        call_move(row, ZR_CALL_ABANDONED);
+        call_abandon(row, ending->command->seq);
         call_put(ending->state, &ending->call);
     }
     *ending->reply = (struct zr_settlement_reply){
         .call_ref = ending->call.call_ref,
-        .commit_seq = ending->command->seq,
+        .commit_seq = call_abandoned_seq(row),
         .state = ZR_CALL_ABANDONED,
         .settlement = ZR_SETTLEMENT_NONE,
     };

@@ -480,7 +480,7 @@ struct call_row {
     uint8_t legs_count;
     uint8_t charged; /* One CHARGED leg per call, ever (I7). */
     uint8_t screened;
-    uint8_t reserved[5];
+    uint8_t abandoned[5]; /* Where the log abandoned it: call_abandoned_seq(). */
     struct call_leg_row legs[CALL_LEGS_MAX];
 };
 _Static_assert(sizeof(struct call_row) == 64 + 104 * CALL_LEGS_MAX, "stored layout");
