@@ -394,10 +394,6 @@ decode_whole(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
     struct zr_reader reader;
     bool whole;
 
-    CHECK(message != NULL);
-    CHECK(shape != NULL);
-    CHECK(header->size >= ZR_HEADER_BYTES);
-
     memset(message, 0, shape->struct_bytes);
     *invalid_at = 0;
     zr_reader_init(&reader, frame, header->size);
@@ -529,6 +525,9 @@ enum zr_decode
 zr_message_decode(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
                   const struct zr_header *header, const uint8_t *frame)
 {
+    CHECK(message != NULL);
+    CHECK(shape != NULL);
+    CHECK(header->size >= ZR_HEADER_BYTES);
     if (request_is_older(shape, header)) {
         return decode_older(message, invalid_at, shape, header, frame);
     }

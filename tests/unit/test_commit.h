@@ -110,10 +110,11 @@ static inline void
 rig_fill(struct job *job, struct rig_actor actor, uint16_t op, const void *request)
 {
     const struct zr_operation *operation = zr_operation_find(op);
-    const struct zr_header header = {.op = op, .version = 1, .id = ++rig.serial};
+    struct zr_header header = {.op = op, .id = ++rig.serial};
     struct zr_builder builder;
 
     assert_non_null(operation);
+    header.version = operation->version;
     zr_builder_init(&builder, job->frame, sizeof job->frame);
     zr_message_encode(&builder, &header, operation->request, request);
     assert_false(builder.failed);
