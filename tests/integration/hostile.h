@@ -157,10 +157,11 @@ static inline size_t
 raw_encode(struct raw *raw, uint8_t frame[ZR_FRAME_BYTES_LIMIT], uint16_t op, const void *message)
 {
     const struct zr_operation *operation = zr_operation_find(op);
-    const struct zr_header header = {.op = op, .version = 1, .id = ++raw->id};
+    struct zr_header header = {.op = op, .id = ++raw->id};
     struct zr_builder builder;
 
     CHECK(operation != NULL);
+    header.version = operation->version;
     zr_builder_init(&builder, frame, ZR_FRAME_BYTES_LIMIT);
     zr_message_encode(&builder, &header, operation->request, message);
     CHECK(!builder.failed);

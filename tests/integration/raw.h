@@ -171,12 +171,13 @@ raw_send(struct raw *raw, const void *bytes, size_t bytes_count)
 static inline size_t
 raw_encode(struct raw *raw, uint8_t *frame, uint16_t op, const void *message, uint32_t timeout_us)
 {
+    const struct zr_operation *operation = zr_operation_find(op);
     const struct zr_header header = {
-        .op = op, .version = 1, .id = ++raw->id, .timeout_us = timeout_us};
+        .op = op, .version = operation->version, .id = ++raw->id, .timeout_us = timeout_us};
     struct zr_builder builder;
 
     zr_builder_init(&builder, frame, ZR_FRAME_BYTES_LIMIT);
-    zr_message_encode(&builder, &header, zr_operation_find(op)->request, message);
+    zr_message_encode(&builder, &header, operation->request, message);
     assert_false(builder.failed);
     return builder.length;
 }

@@ -262,9 +262,10 @@ wire_encode(uint8_t frame[ZR_FRAME_BYTES_LIMIT], uint16_t op, const struct zr_sh
             const void *message)
 {
     const bool reply = (op & ZR_OP_RESPONSE) != 0;
+    const struct zr_operation *operation = zr_operation_find(op & (uint16_t)~ZR_OP_RESPONSE);
     struct zr_header header = {
         .op = op,
-        .version = 1,
+        .version = operation == NULL ? 1 : operation->version,
         .id = UINT64_C(0x1122334455667788),
         .timeout_us = reply ? 0 : 500000,
         .credit = reply ? 64 : 0,
