@@ -208,7 +208,10 @@ dispatch_frame(void *context, const struct request *request, struct zr_builder *
     service->requests++;
     operation = frame_judge(request, &status);
     if (operation == NULL) {
-        return dispatch_reply(request, reply, status, 0, NULL);
+        const enum frame_verdict verdict = dispatch_reply(request, reply, status, 0, NULL);
+
+        /* Before HELLO_OK this was the HELLO, and there is no second one. */
+        return request->session->ready ? verdict : FRAME_CLOSE;
     }
     if (operation->op == ZR_OP_HELLO) {
         return session_hello(service, request, reply);

@@ -189,6 +189,39 @@ test_wrong_hello_is_refused_and_ends_the_connection(void **state)
     bystander_is_well();
 }
 
+/* Whatever a HELLO is refused for, the connection is over: nothing could be said on it. */
+static void
+test_hello_of_another_version_ends_the_connection(void **state)
+{
+    static const struct {
+        uint8_t version;
+        uint8_t flags;
+        uint16_t status;
+    } rows[] = {
+        {0, 0, ZR_STATUS_UNSUPPORTED_VERSION},
+        {2, 0, ZR_STATUS_UNSUPPORTED_VERSION},
+        {1, ZR_FLAGS_CRITICAL - ZR_FLAG_RETRY, ZR_STATUS_UNSUPPORTED_FLAG},
+    };
+    struct zr_hello_request hello = raw_hello_request();
+    uint8_t frame[ZR_FRAME_BYTES_LIMIT] = {0};
+    static struct raw raw;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t bytes;
+
+        raw_open(&raw, &world.server, carrier_keys);
+        bytes = raw_encode(&raw, frame, ZR_OP_HELLO, &hello);
+        frame[6] = rows[i].version;
+        frame[7] = rows[i].flags;
+        assert_true(raw_write(&raw, frame, bytes));
+        assert_int_equal(raw_answer(&raw, ZR_OP_HELLO), rows[i].status);
+        assert_false(raw_read(&raw)); /* Nor an ERROR for a HELLO that did not come in time. */
+        raw_close(&raw);
+    }
+    bystander_is_well();
+}
+
 /* ---- credit --------------------------------------------------------------------------------- */
 
 /* One burst of more requests than were granted: some are answered, then it is over. */
@@ -578,6 +611,7 @@ main(void)
         cmocka_unit_test(test_ids_that_do_not_increase_end_the_connection),
         cmocka_unit_test(test_hello_comes_first_and_once),
         cmocka_unit_test(test_wrong_hello_is_refused_and_ends_the_connection),
+        cmocka_unit_test(test_hello_of_another_version_ends_the_connection),
         cmocka_unit_test(test_more_requests_than_credit_end_the_connection),
         cmocka_unit_test(test_e68_unknown_things_fail_alone),
         cmocka_unit_test(test_e68_forbidden_values_are_named_by_their_offset),
