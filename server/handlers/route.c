@@ -126,26 +126,39 @@ route_is_blocked(struct service *service, const struct zr_route_request *route)
            state_suppress_get(service_snapshot(service), route->caller, &version);
 }
 
+/* What the call's row says; it has one from its first CONNECT or END on, and not before. */
+static uint16_t
+route_judge_row(struct service *service, const struct request *request,
+                const struct zr_route_request *route)
+{
+    struct state *snapshot = service_snapshot(service);
+    struct zr_id call_ref;
+    struct call_row row;
+
+    if (!state_call_find(snapshot, request->session->tenant, &route->call_id, &call_ref) ||
+        !state_call_get(snapshot, &call_ref, &row)) {
+        return ZR_STATUS_OK;
+    }
+    return row.state == ZR_CALL_ABANDONED ? ZR_STATUS_ABANDONED : ZR_STATUS_CALL_CONNECTED;
+}
+
 /*
- * The call as memory has it, else the table (NULL: not in memory): CALL_CONNECTED once it was
- * connected or is over. Who has talked to the caller is not offered again (E32); only ROUTE_NEXT
- * goes on.
+ * The call as memory has it, else the table (NULL: not in memory): ABANDONED once the caller gave
+ * up (E34), CALL_CONNECTED once it was connected or is over. Who has talked to the caller is not
+ * offered again (E32); only ROUTE_NEXT goes on.
  */
 static uint16_t
 route_judge_call(struct service *service, const struct request *request,
                  const struct zr_route_request *route, const struct remembered_call *call)
 {
-    struct zr_id call_ref;
-
-    if (call != NULL) {
-        return call->connected_once || call->state > REMEMBERED_RINGING ? ZR_STATUS_CALL_CONNECTED
-                                                                        : ZR_STATUS_OK;
+    if (call == NULL) {
+        return route_judge_row(service, request, route);
     }
-    /* A call has a row from its first CONNECT or END on, and not before. */
-    return state_call_find(service_snapshot(service), request->session->tenant, &route->call_id,
-                           &call_ref)
-               ? ZR_STATUS_CALL_CONNECTED
-               : ZR_STATUS_OK;
+    if (call->state == REMEMBERED_ABANDONED) {
+        return ZR_STATUS_ABANDONED;
+    }
+    return call->connected_once || call->state > REMEMBERED_RINGING ? ZR_STATUS_CALL_CONNECTED
+                                                                    : ZR_STATUS_OK;
 }
 
 /* Remember a new call; OVERLOADED when no more can be. */
