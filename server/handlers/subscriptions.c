@@ -144,6 +144,9 @@ subscribe(struct service *service, const struct request *request, const struct s
     const uint64_t before_oldest = oldest == 0 ? newest : oldest - 1;
     struct subscription made = *wish;
 
+    if (wish->kind == SUBSCRIPTION_EVENTS && wish->cursor == 0) {
+        made.cursor = before_oldest; /* Of a map it would leave out what went. */
+    }
     if (wish->cursor == cursor_stored) {
         made.cursor = before_oldest;
         (void)state_cursor_get(snapshot, wish->reader.principal,

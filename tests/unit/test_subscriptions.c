@@ -269,6 +269,28 @@ test_cursor_out_of_range_is_too_old(void **state)
     assert_int_equal(following.reply.subscribe_reply.cursor, 9);
 }
 
+/* Who begins with nothing begins at what is kept; a map of version 0 would lack what went. */
+static void
+test_cursor_0_is_from_the_oldest_that_is_kept(void **state)
+{
+    (void)state;
+    following_connect(PORTAL, ZR_ROLE_PORTAL, RIG_TENANT, 0);
+    (void)following_events(20, RIG_TENANT);
+    (void)following_begin();
+    for (uint64_t event_seq = 1; event_seq <= 9; event_seq++) {
+        store_del(&following_view, TABLE_EVENT, &event_seq, sizeof event_seq);
+    }
+    following_commit();
+    assert_int_equal(follow(PORTAL, 0, ""), ZR_STATUS_OK);
+    assert_int_equal(following.reply.subscribe_reply.cursor, 9);
+    assert_int_equal(following.reply.subscribe_reply.newest, 20);
+    (void)following_settle();
+    assert_int_equal(following.pushed_count, 11);
+    assert_int_equal(following.pushed[0].event.event_seq, 10);
+    assert_int_equal(follow(PORTAL, 1, ""), ZR_STATUS_CURSOR_TOO_OLD);
+    assert_int_equal(follow_map(PORTAL, 0), ZR_STATUS_CURSOR_TOO_OLD);
+}
+
 /* Events that are trimmed under a reader who is still before them: a gap as well. */
 static void
 test_events_trimmed_under_a_reader_are_a_gap(void **state)
@@ -362,6 +384,7 @@ main(void)
         FOLLOWING_TEST(test_subscriptions_over_the_bound_are_overloaded),
         FOLLOWING_TEST(test_subscribe_ends_the_earlier_one),
         FOLLOWING_TEST(test_cursor_out_of_range_is_too_old),
+        FOLLOWING_TEST(test_cursor_0_is_from_the_oldest_that_is_kept),
         FOLLOWING_TEST(test_events_trimmed_under_a_reader_are_a_gap),
         FOLLOWING_TEST(test_stored_cursor_is_where_it_goes_on),
         FOLLOWING_TEST(test_revoked_reader_hears_nothing_more),
