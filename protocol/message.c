@@ -440,7 +440,8 @@ request_is_older(const struct zr_shape *shape, const struct zr_header *header)
 {
     const struct zr_operation *operation = zr_operation_find(header->op);
 
-    return operation != NULL && operation->request == shape && header->version < operation->version;
+    return operation != NULL && operation->request == shape && header->version >= 1 &&
+           header->version < operation->version;
 }
 
 /* The first of the bytes that is not 0, or `end`. */
