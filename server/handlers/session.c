@@ -95,14 +95,28 @@ session_begin(const struct service *service, struct session *session,
     session->ready = true;
 }
 
+/* Of the operations of benches those that this server was started for. */
+static bool
+operation_is_taken(const struct service *service, const struct zr_operation *operation)
+{
+    if (operation->kind == ZR_OP_KIND_PUSH || operation->kind == ZR_OP_KIND_SYSTEM) {
+        return false;
+    }
+    if (operation->roles != 1u << (unsigned)ZR_ROLE_BENCH) {
+        return true;
+    }
+    return service->options.bench &&
+           (operation->op != ZR_OP_CLOCK_ADVANCE || service->options.clock->manual);
+}
+
 static void
-hello_list_ops(struct zr_hello_reply *reply)
+hello_list_ops(const struct service *service, struct zr_hello_reply *reply)
 {
     size_t count;
     const struct zr_operation *operations = zr_operations(&count);
 
     for (size_t i = 0; i < count; i++) {
-        if (operations[i].kind != ZR_OP_KIND_PUSH && operations[i].kind != ZR_OP_KIND_SYSTEM) {
+        if (operation_is_taken(service, &operations[i])) {
             reply->ops[reply->ops_count++] = (struct zr_op_range){
                 .op = (uint16_t)operations[i].op,
                 .version_min = 1,
@@ -132,7 +146,7 @@ hello_reply_fill(const struct service *service, const struct session *session,
     };
     reply->peers_length = (uint16_t)strnlen(service->options.peers, sizeof reply->peers);
     memcpy(reply->peers, service->options.peers, reply->peers_length);
-    hello_list_ops(reply);
+    hello_list_ops(service, reply);
 }
 
 enum frame_verdict

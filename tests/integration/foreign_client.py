@@ -20,6 +20,7 @@ import sys
 
 HEADER = struct.Struct("<IHBBQIHH")  # size op ver flags id timeout/status block zero/credit
 HELLO, PING, CATEGORY_LIST = 0x0001, 0x0004, 0x0022
+ECHO, NOOP_COMMIT, CLOCK_ADVANCE = 0x0010, 0x0011, 0x0012
 GOAWAY, ERROR = 0x0002, 0x0003
 RESPONSE = 0x8000
 MAGIC = 0x31474E495250495A
@@ -213,7 +214,10 @@ def judge_server(tally, options):
     tally.check("role", options.role is None or ROLES[hello["role"]] == options.role)
     tally.check("frame size", 4096 <= hello["frame_bytes_max"] <= 16384)
     tally.check("credit", hello["credit"] >= 1 and reply.credit >= 1)
-    tally.check("operations", {HELLO, PING, CATEGORY_LIST} <= {op for op, _, _ in hello["ops"]})
+    taken = {op for op, _, _ in hello["ops"]}
+    tally.check("operations", {HELLO, PING, CATEGORY_LIST} <= taken)
+    tally.check("operations of benches", ({ECHO, NOOP_COMMIT} <= taken) == hello["bench"] and
+                (CLOCK_ADVANCE in taken) == (hello["bench"] and hello["manual_clock"]))
     reply = connection.call(PING)
     tally.check("PING is OK", reply.status == 0)
     time_ms, _, _ = PING_REPLY.unpack_from(reply.body)
