@@ -102,6 +102,14 @@ audit_account(void *context, struct store_value key, struct store_value row)
     return true;
 }
 
+/* What the transfer moved into the account, below 0 = out of it. */
+static int64_t
+posting_cents_into(const struct posting_row *posting, uint8_t account)
+{
+    return (posting->credit == account ? posting->amount_cents : 0) -
+           (posting->debit == account ? posting->amount_cents : 0);
+}
+
 /* Walk the wallet's transfers: they must add up to its balances. */
 static void
 audit_chain(struct audit *audit, uint64_t contractor, const struct wallet_row *wallet)
@@ -120,10 +128,8 @@ audit_chain(struct audit *audit, uint64_t contractor, const struct wallet_row *w
             violation(audit, "ledger_chain", transfer);
             return;
         }
-        main_cents += posting.credit == ZR_ACCOUNT_MAIN ? posting.amount_cents : 0;
-        main_cents -= posting.debit == ZR_ACCOUNT_MAIN ? posting.amount_cents : 0;
-        credit_cents += posting.credit == ZR_ACCOUNT_CREDIT ? posting.amount_cents : 0;
-        credit_cents -= posting.debit == ZR_ACCOUNT_CREDIT ? posting.amount_cents : 0;
+        main_cents += posting_cents_into(&posting, ZR_ACCOUNT_MAIN);
+        credit_cents += posting_cents_into(&posting, ZR_ACCOUNT_CREDIT);
         audit->chained++;
         transfer = posting.previous;
     }
