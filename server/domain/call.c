@@ -257,6 +257,7 @@ call_get(struct state *state, const struct command *command,
         .category = call.row.category,
         .state = call.row.state,
         .revision = call.row.revision,
+        .withheld = call.row.caller_hash == 0,
     };
     for (uint8_t i = 0; i < call.row.legs_count; i++) {
         if (leg_is_visible(state, command, &call.row, &call.row.legs[i])) {

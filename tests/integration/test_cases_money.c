@@ -221,12 +221,16 @@ talk(struct world_slot slot, uint64_t caller, uint8_t kind, uint32_t talk_ms)
 {
     struct zr_route_request request = world_route_request(&world, slot);
     struct zr_route_reply routed;
+    struct zr_settlement_reply settled;
 
     request.caller = caller;
     request.caller_kind = kind;
     assert_int_equal(world_route(&world, &request, &routed), 0);
     (void)world_connect(&world, &routed);
-    return world_end(&world, &request.call_id, talk_ms);
+    settled = world_end(&world, &request.call_id, talk_ms);
+    /* E51: a call without a number says so. */
+    assert_int_equal(world_call_get(&world, &request.call_id).withheld, caller == 0);
+    return settled;
 }
 
 static void
