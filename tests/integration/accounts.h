@@ -129,6 +129,15 @@ claim_now(uint64_t claim_id)
     return reply;
 }
 
+static inline void
+put_overdraft(struct world_slot slot, int32_t overdraft_cents)
+{
+    struct zr_policy policy = world_policy(&world, slot);
+
+    policy.overdraft_cents = overdraft_cents;
+    world_policy_put(&world, slot, &policy);
+}
+
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 /* A call of this caller that talks for a minute; the contractor must be the one that is rung.

@@ -272,6 +272,37 @@ test_e32_a_corrected_address_is_a_new_decision_until_connected(void **state)
     assert_int_equal(world_route(&world, &request, &first), ZR_STATUS_CALL_CONNECTED);
 }
 
+/* E32: who had his turn has had it, at whatever address the call turns out to be. */
+static void
+test_e32_a_corrected_address_keeps_the_history(void **state)
+{
+    struct held held;
+    struct world_slot corrected;
+    const uint32_t other = world_contractor(&world, 1, 50000);
+    struct zr_route_request request;
+    struct zr_route_reply first;
+    struct zr_route_reply second;
+    struct zr_route_reply third;
+
+    (void)state;
+    held_make(&held, 2, 1);
+    corrected = (struct world_slot){WORLD_BOSTON, held.slot.category};
+    (void)world_claim(&world, held.contractors[0], corrected);
+    (void)world_claim(&world, other, corrected);
+    request = world_route_request(&world, held.slot);
+    assert_int_equal(world_route(&world, &request, &first), 0);
+    assert_int_equal(next(&first, ZR_OUTCOME_NO_ANSWER, &second), 0);
+    assert_int_equal(second.candidates[0].contractor, held.contractors[1]);
+    request.zips[0] = corrected.zip;
+    assert_int_equal(world_route(&world, &request, &third), 0);
+    assert_int_equal(third.revision, second.revision + 1);
+    assert_memory_equal(&third.call_ref, &first.call_ref, sizeof first.call_ref);
+    assert_int_equal(third.candidates[0].contractor, other); /* A backup there. */
+    assert_int_equal(third.candidates[0].rank, 2);
+    assert_int_equal(third.candidates[0].index, third.attempt);
+    assert_int_equal(reasons_of(&third, held.contractors[0]), REASON_ALREADY_TRIED);
+}
+
 /* ---- cascade --------------------------------------------------------------------------------- */
 
 static void
@@ -365,6 +396,14 @@ test_e37_max_attempts_exhausts(void **state)
     routed = world_call(&world, held.slot, NULL);
     assert_int_equal(next(&routed, ZR_OUTCOME_NO_ANSWER, &reply), 0);
     assert_int_equal(next(&reply, ZR_OUTCOME_NO_ANSWER, &routed), ZR_STATUS_EXHAUSTED);
+    /* With the list of its attempts, in their order, and nobody who had none. */
+    assert_int_equal(routed.candidates_count, 0);
+    assert_int_equal(routed.ticket_length, 0);
+    assert_int_equal(routed.skipped_count, 2);
+    for (uint16_t i = 0; i < routed.skipped_count; i++) {
+        assert_int_equal(routed.skipped[i].contractor, held.contractors[i]);
+        assert_int_equal(routed.skipped[i].reasons, REASON_ALREADY_TRIED);
+    }
 }
 
 /* (call, attempt) names it: the same question gets the same answer. */
@@ -450,6 +489,7 @@ main(void)
         cmocka_unit_test(test_e30_r41_two_zips_need_an_address_unless_they_agree),
         cmocka_unit_test(test_e31_a_repeated_route_is_the_same_ticket_and_lease),
         cmocka_unit_test(test_e32_a_corrected_address_is_a_new_decision_until_connected),
+        cmocka_unit_test(test_e32_a_corrected_address_keeps_the_history),
         cmocka_unit_test(test_e33_next_skips_who_became_dry_and_who_was_tried),
         cmocka_unit_test(test_e34_every_outcome_goes_on_but_the_callers_own),
         cmocka_unit_test(test_e37_max_attempts_exhausts),

@@ -95,6 +95,7 @@ test_r7_more_claims_change_nothing_of_those_held(void **state)
     assert_memory_equal(&after.claims[0], &before.claims[0], sizeof before.claims[0]);
 }
 
+/* E16, R48: ranks have no gap, and a seq never changes. */
 static void
 test_e16_a_leaving_backup_moves_the_next_up_for_new_calls(void **state)
 {

@@ -84,6 +84,37 @@ test_e20_colours_follow_the_claims(void **state)
     assert_int_equal(look(WORLD_PO_BOX).colour_primary, ZR_MAP_COLOUR_GREY);
 }
 
+static bool
+has_bit(const struct zr_hash *bits, uint16_t category)
+{
+    return (bits->bytes[category / 8] >> category % 8 & 1) != 0;
+}
+
+/* R11: of each ZIP, which categories are offered and which of them are taken. */
+static void
+test_r11_offered_and_taken_categories_of_a_zip(void **state)
+{
+    const struct world_slot roofing = {WORLD_NEW_YORK, world.roofing};
+    const uint32_t contractor = world_contractor(&world, 2, 100000);
+    const uint64_t claim_id = world_claim(&world, contractor, roofing);
+    struct zr_zip_availability seen = look(WORLD_NEW_YORK);
+
+    (void)state;
+    assert_true(has_bit(&seen.offered, world.plumbing));
+    assert_true(has_bit(&seen.offered, world.roofing));
+    assert_false(has_bit(&seen.offered, 200)); /* There is no such category. */
+    assert_false(has_bit(&seen.taken, world.plumbing));
+    assert_true(has_bit(&seen.taken, world.roofing));
+    assert_false(has_bit(&seen.full, world.roofing));
+    category_offer(world.plumbing, false);
+    seen = look(WORLD_NEW_YORK);
+    assert_false(has_bit(&seen.offered, world.plumbing));
+    category_offer(world.plumbing, true);
+    seen = look(WORLD_PO_BOX);
+    assert_false(has_bit(&seen.offered, world.plumbing)); /* R8: not claimable. */
+    (void)world_release(&world, claim_id);
+}
+
 /* R42, lens ANY: no position left. */
 static void
 test_r42_full_slots_show_through_the_other_lens(void **state)
@@ -286,6 +317,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_e20_colours_follow_the_claims),
+        cmocka_unit_test(test_r11_offered_and_taken_categories_of_a_zip),
         cmocka_unit_test(test_r42_full_slots_show_through_the_other_lens),
         cmocka_unit_test(test_unknown_zip_is_refused),
         cmocka_unit_test(test_snapshot_agrees_with_availability),

@@ -29,6 +29,8 @@ test_e37_the_budget_of_a_cascade(void **state)
     (void)world_advance(&world, 150 * 1000);
     memset(&reply, 0, sizeof reply);
     assert_int_equal(zr_route_next(world.carrier, &next, &reply), ZR_STATUS_EXHAUSTED);
+    assert_int_equal(reply.skipped_count, 1); /* The attempts that there were. */
+    assert_int_equal(reasons_of(&reply, pair.primary), REASON_ALREADY_TRIED);
     routed = world_call(&world, pair.slot, NULL);
     next = world_next_request(&routed, ZR_OUTCOME_NO_ANSWER);
     (void)world_advance(&world, 150 * 1000 - 1);
@@ -76,13 +78,14 @@ test_e17_prices_change_for_new_decisions(void **state)
     struct zr_category_put_reply reply;
     struct zr_route_reply before;
     struct zr_connect_reply connected;
+    struct zr_id call_id;
     struct pair pair;
 
     (void)state;
     pair_make(&pair, 1000);
     list.after = (uint16_t)(pair.slot.category - 1);
     assert_int_equal(zr_category_list(world.admin, &list, &categories), 0);
-    before = world_call(&world, pair.slot, NULL);
+    before = world_call(&world, pair.slot, &call_id);
     put.category = pair.slot.category;
     put.expected_version = categories.categories[0].version;
     put.zips_action = ZR_ZIPS_EVERYWHERE;
@@ -91,6 +94,8 @@ test_e17_prices_change_for_new_decisions(void **state)
     assert_int_equal(world_call(&world, pair.slot, NULL).candidates[0].rate_cents, 3000);
     connected = world_connect(&world, &before);
     assert_int_equal(connected.hold_cents, WORLD_RATE);
+    assert_int_equal(world_end(&world, &call_id, 60000).amount_cents, WORLD_RATE); /* I8 */
+    assert_int_equal(slot_get(pair.slot).claims[0].claim_id, pair.primary_claim);
 }
 
 /* E66a: in list mode the second is rung without ROUTE_NEXT, although he paused meanwhile. */
@@ -121,6 +126,19 @@ test_e66a_a_list_is_good_while_it_lives(void **state)
     connect.index = 1;
     assert_int_equal(zr_connect(world.carrier, &connect, &connected), 0);
     assert_int_equal(connected.contractor, pair.backup);
+    assert_int_equal(zr_server_stats(world.admin, &empty, &after), 0);
+    assert_int_equal(after.steps_stale, before.steps_stale + 1);
+    /* Who may still be rung is no stale step. */
+    schedule.op_id = (struct zr_id){{0}};
+    schedule.unavailable_until_ms = 0;
+    schedule.expected_version = 1;
+    schedule_put(&schedule);
+    request = world_route_request(&world, pair.slot);
+    request.want = 4;
+    assert_int_equal(world_route(&world, &request, &routed), 0);
+    connect = world_connect_request(&routed);
+    connect.index = 1;
+    assert_int_equal(zr_connect(world.carrier, &connect, &connected), 0);
     assert_int_equal(zr_server_stats(world.admin, &empty, &after), 0);
     assert_int_equal(after.steps_stale, before.steps_stale + 1);
 }

@@ -6,6 +6,16 @@
 
 enum { REASON_ATTESTATION = 1 << 17 };
 
+static struct zr_server_stats_reply
+stats_now(void)
+{
+    const struct zr_empty request = {0};
+    struct zr_server_stats_reply reply;
+
+    assert_int_equal(zr_server_stats(world.admin, &request, &reply), 0);
+    return reply;
+}
+
 /* E40: the network's policy blocks for everybody; a contractor's filter only skips it. */
 static void
 test_e40_attestation(void **state)
@@ -13,6 +23,8 @@ test_e40_attestation(void **state)
     struct zr_policy_put_request policy = {
         .scope = ZR_SCOPE_SLOT, .policy_count = 1, .attestation_min = 2};
     struct zr_filters_put_request filters = {.attestation_min = 1};
+    struct zr_server_stats_reply before;
+    struct zr_server_stats_reply after;
     struct zr_policy_put_reply policy_put;
     struct zr_route_request request;
     struct zr_route_reply reply;
@@ -27,6 +39,7 @@ test_e40_attestation(void **state)
     assert_int_equal(zr_policy_put(world.admin, &policy, &policy_put), 0);
     filters.contractor = pair.primary;
     assert_int_equal(zr_filters_put(world.portal, &filters, &put), 0);
+    before = stats_now();
     for (uint8_t attestation = 0; attestation <= 3; attestation++) {
         const bool blocked = attestation == 0 || attestation == 3;
 
@@ -40,6 +53,9 @@ test_e40_attestation(void **state)
                              attestation == 1 ? 0 : REASON_ATTESTATION);
         }
     }
+    after = stats_now(); /* Counted, and no lead: two of the four were decided. */
+    assert_int_equal(after.calls_blocked, before.calls_blocked + 2);
+    assert_int_equal(after.decisions, before.decisions + 2);
 }
 
 /* M3: callers and partners that a contractor does not take; callers that the network does not. */

@@ -29,15 +29,6 @@ shop_make(int64_t funds_cents)
     return shop;
 }
 
-static void
-put_overdraft(struct world_slot slot, int32_t overdraft_cents)
-{
-    struct zr_policy policy = world_policy(&world, slot);
-
-    policy.overdraft_cents = overdraft_cents;
-    world_policy_put(&world, slot, &policy);
-}
-
 static int
 end_ask(const struct zr_end_request *end, struct zr_settlement_reply *reply)
 {

@@ -79,6 +79,7 @@ offer_of(uint64_t claim_id)
 
 /* ---- offers ---------------------------------------------------------------------------------- */
 
+/* E7, R56: the tail, not the title; then up, as the chain of offers reaches him. */
 static void
 test_e7_an_outsider_joins_the_tail_while_an_offer_is_pending(void **state)
 {

@@ -175,6 +175,34 @@ test_r65_i13_a_live_call_asks_once(void **state)
     assert_int_equal(requests_of(&shop), 1);
 }
 
+/* E52: two calls whose leases a restart forgot overdraw the wallet, a third is refused, and all of
+ * it asks for one top-up. */
+static void
+test_e52_an_overdrawn_wallet_asks_once(void **state)
+{
+    const struct shop shop = shop_make(4900, 0);
+    struct zr_route_reply routed[4];
+    struct zr_connect_reply refused;
+    struct zr_event asked;
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        routed[i] = world_call(&world, shop.slot, NULL);
+        assert_int_equal(routed[i].candidates[0].contractor, shop.contractor);
+        crash();
+    }
+    assert_int_equal(requests_of(&shop), 0);
+    put_overdraft(shop.slot, 3 * WORLD_RATE - 4900);
+    for (int i = 0; i < 3; i++) {
+        (void)world_connect(&world, &routed[i]);
+    }
+    assert_wallet(shop.contractor, 4900, 3 * WORLD_RATE);
+    assert_int_equal(connect_ask(&routed[3], &refused), ZR_STATUS_OVERDRAFT_LIMIT);
+    asked = desk_take(shop.contractor);
+    assert_int_equal(asked.amount_cents, AMOUNT);
+    assert_int_equal(requests_of(&shop), 1);
+}
+
 /* Still below the threshold after a credit: asked for again at once. */
 static void
 test_r65_one_credit_may_not_be_enough(void **state)
@@ -450,6 +478,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_r65_i13_a_live_call_asks_once),
+        CASE(test_e52_an_overdrawn_wallet_asks_once),
         CASE(test_r65_one_credit_may_not_be_enough),
         CASE(test_r65_failures_go_round_back_off_and_end),
         CASE(test_r65_success_inside_the_grace_keeps_the_title),
