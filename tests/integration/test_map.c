@@ -6,6 +6,8 @@
  */
 #include "tests/integration/following.h"
 
+enum { EVENTS_KEPT_DAYS = 36, TRIM_COMMITS_MAX = 500 };
+
 static struct heard heard;
 
 /* AVAILABILITY of one ZIP, every category. */
@@ -254,6 +256,38 @@ test_e21_version_out_of_range_wants_a_snapshot(void **state)
     assert_int_equal(zr_unsubscribe(world.auditor, ZR_OP_MAP_SUBSCRIBE), 0);
 }
 
+/* E21: a version whose deltas are forgotten is too old; a snapshot's is not. Events are trimmed a
+ * few at each commit: how many that takes is bounded, not known. */
+static void
+test_e21_version_too_old_wants_a_snapshot(void **state)
+{
+    const struct world_slot slot = {WORLD_CHICAGO, world.roofing};
+    const uint32_t contractor = world_contractor(&world, 2, 100000);
+    const struct zr_map_snapshot_request page = {.lens = ZR_MAP_LENS_PRIMARY};
+    const struct zr_map_subscribe_request oldest = {.version = map_version()};
+    static struct zr_map_snapshot_reply part;
+    struct zr_subscribe_reply reply;
+    int result = 0;
+
+    (void)state;
+    (void)world_release(&world, world_claim(&world, contractor, slot));
+    assert_int_equal(zr_map_subscribe(world.auditor, &oldest, &reply), 0);
+    (void)world_advance(&world, EVENTS_KEPT_DAYS * WORLD_DAY_MS);
+    for (int commits = 0; result == 0; commits++) {
+        assert_in_range(commits, 0, TRIM_COMMITS_MAX);
+        (void)server_advance(&world.server, 1);
+        result = zr_map_subscribe(world.auditor, &oldest, &reply);
+    }
+    assert_int_equal(result, ZR_STATUS_CURSOR_TOO_OLD);
+    assert_true(reply.cursor > oldest.version);
+    assert_int_equal(zr_map_snapshot(world.auditor, &page, &part), 0);
+    follow_map(&heard, world.auditor, part.version);
+    (void)world_release(&world, world_claim(&world, contractor, slot));
+    hear(&heard, 2);
+    assert_int_equal(heard.changes[0].zip, slot.zip);
+    assert_int_equal(zr_unsubscribe(world.auditor, ZR_OP_MAP_SUBSCRIBE), 0);
+}
+
 static void
 ask(struct zr_client *client)
 {
@@ -323,6 +357,7 @@ main(void)
         cmocka_unit_test(test_snapshot_agrees_with_availability),
         cmocka_unit_test(test_e21_deltas_are_resumed_exactly),
         cmocka_unit_test(test_e21_version_out_of_range_wants_a_snapshot),
+        cmocka_unit_test(test_e21_version_too_old_wants_a_snapshot),
         cmocka_unit_test(test_r42_a_delta_comes_before_the_next_answer),
         cmocka_unit_test(test_e20_withdrawn_category_is_told),
     };
