@@ -25,7 +25,7 @@ enum { MAP_LAST_ZIP = 99999, ITEM_BYTES = 48 };
 static const uint64_t cursor_stored = UINT64_MAX;
 
 const struct param watch_params[] = {
-    {"from", NULL, "SEQ", "Events after this one, 0 = all that are kept (from now on)", 0, NULL, NULL},
+    {"from", NULL, "SEQ", "Events after this one, 0 = all that are kept (now on)", 0, NULL, NULL},
     {"types", NULL, "TYPE[,TYPE...]", "Only these: OFFER_MADE, CALL_SETTLED ... (all)", PARAM_LIST,
      NULL, NULL},
     {"contractor", "contractor", "CONTRACTOR", "Only of this one", 0, NULL, NULL},

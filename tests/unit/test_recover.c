@@ -41,7 +41,7 @@ assert_recovers(uint32_t count)
 {
     rig_serve();
     assert_wallets(count);
-    assert_int_equal(rig_send(rig_admin, ZR_OP_AUDIT, NULL), ZR_STATUS_OK);
+    assert_int_equal(rig_send(rig_admin, ZR_OP_AUDIT, &(struct zr_audit_request){0}), ZR_STATUS_OK);
     assert_true(rig.reply.audit_reply.balanced);
     rig_stop();
 }
