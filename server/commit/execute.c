@@ -285,7 +285,7 @@ command_run(struct executor *executor, const struct command *command, struct eff
     }
     if (command->op == ZR_OP_EXPLAIN) {
         return explain_run(&executor->state, command, &request->explain_request,
-                           &reply->explain_reply, effects);
+                           &reply->explain_reply);
     }
     if (command->op == ZR_OP_CONTRACTOR_PUT && !contractor_fits(executor)) {
         return ZR_STATUS_STORAGE_FULL;

@@ -23,14 +23,6 @@ struct walk {
     struct decision_row row; /* The record that it stands on. */
 };
 
-static bool
-id_is_zero(const struct zr_id *id)
-{
-    static const struct zr_id zero;
-
-    return memcmp(id, &zero, sizeof zero) == 0;
-}
-
 static void
 walk_begin(struct walk *walk, struct state *state, const struct command *reader,
            const struct zr_id *call_ref)
@@ -183,26 +175,24 @@ static bool
 call_ref_of(struct state *state, const struct command *command,
             const struct zr_explain_request *request, struct zr_id *call_ref)
 {
-    if (role_owns_calls(command->role) && !id_is_zero(&request->call_id) &&
+    if (role_owns_calls(command->role) && !command_id_is_none(&request->call_id) &&
         state_call_find(state, command->tenant, &request->call_id, call_ref)) {
         return true;
     }
     *call_ref = request->call_ref;
-    return !id_is_zero(call_ref);
+    return !command_id_is_none(call_ref);
 }
 
 uint16_t
 explain_run(struct state *state, const struct command *command,
-            const struct zr_explain_request *request, struct zr_explain_reply *reply,
-            struct effects *effects)
+            const struct zr_explain_request *request, struct zr_explain_reply *reply)
 {
     struct zr_id call_ref;
     struct walk walk;
     uint16_t seen = 0;
 
-    if (id_is_zero(&request->call_id) && id_is_zero(&request->call_ref)) {
-        return command_invalid(effects, &zr_explain_request_shape, "call_id");
-    }
+    /* Both: the worker added the name that it remembers. */
+    CHECK(!command_id_is_none(&request->call_id) || !command_id_is_none(&request->call_ref));
     if (!call_ref_of(state, command, request, &call_ref)) {
         return ZR_STATUS_NOT_FOUND;
     }

@@ -15,11 +15,11 @@
 /*
  * One decision of a call. SWITCH and CALLCENTER see their tenant's calls, ADMIN and AUDITOR all.
  * A PORTAL or CONTRACTOR sees the decisions in which contractors of its own were judged, counted
- * as if there were no others, and of them its own contractors only (R69). NOT_FOUND: no such call,
- * none of yours, or `place` is past the last. INVALID_FIELD: neither id is given.
+ * as if there were no others, and of them its own contractors only (R69). The caller has judged
+ * that the client named the call once; beside a call_id stands the name that the worker remembers,
+ * if it does. NOT_FOUND: no such call, none of yours, or `place` is past the last.
  */
 uint16_t explain_run(struct state *state, const struct command *command,
-                     const struct zr_explain_request *request, struct zr_explain_reply *reply,
-                     struct effects *effects);
+                     const struct zr_explain_request *request, struct zr_explain_reply *reply);
 
 #endif

@@ -233,12 +233,16 @@ leg_is_visible(struct state *state, const struct command *command, const struct 
 
 uint16_t
 call_get(struct state *state, const struct command *command,
-         const struct zr_call_get_request *request, struct zr_call_get_reply *reply)
+         const struct zr_call_get_request *request, struct zr_call_get_reply *reply,
+         struct effects *effects)
 {
     const bool by_id = command->role == ZR_ROLE_SWITCH || command->role == ZR_ROLE_CALLCENTER;
     const bool all = command->role == ZR_ROLE_ADMIN || command->role == ZR_ROLE_AUDITOR;
     struct call_view call;
 
+    if (!command_id_is_none(&request->call_id) && !command_id_is_none(&request->call_ref)) {
+        return command_invalid(effects, &zr_call_get_request_shape, "call_ref");
+    }
     if (by_id) {
         if (!call_find(state, command->tenant, &request->call_id, &call)) {
             return ZR_STATUS_NOT_FOUND;

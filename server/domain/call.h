@@ -43,7 +43,8 @@ bool call_timer(struct state *state, const struct command *command, const struct
                 struct effects *effects);
 
 uint16_t call_get(struct state *state, const struct command *command,
-                  const struct zr_call_get_request *request, struct zr_call_get_reply *reply);
+                  const struct zr_call_get_request *request, struct zr_call_get_reply *reply,
+                  struct effects *effects);
 
 /* ---- shared by the files of this family ------------------------------------------------------ */
 

@@ -60,9 +60,18 @@ command_invalid(struct effects *effects, const struct zr_shape *shape, const cha
     return ZR_STATUS_INVALID_FIELD;
 }
 
+bool
+command_id_is_none(const struct zr_id *id)
+{
+    static const struct zr_id none;
+
+    return memcmp(id, &none, sizeof none) == 0;
+}
+
 /* Operations that change nothing. */
 static uint16_t
-command_read(struct state *state, const struct command *command, const void *request, void *reply)
+command_read(struct state *state, const struct command *command, const void *request, void *reply,
+             struct effects *effects)
 {
     switch ((unsigned)command->op) {
     case ZR_OP_CATEGORY_LIST:
@@ -70,7 +79,7 @@ command_read(struct state *state, const struct command *command, const void *req
     case ZR_OP_POLICY_GET:
         return policy_get(state, request, reply);
     case ZR_OP_CONTRACTOR_GET:
-        return people_contractor_get(state, command, request, reply);
+        return people_contractor_get(state, command, request, reply, effects);
     case ZR_OP_CONTRACTOR_LIST:
         return people_contractor_list(state, command, request, reply);
     case ZR_OP_WALLET_GET:
@@ -94,7 +103,7 @@ command_read(struct state *state, const struct command *command, const void *req
     case ZR_OP_FILTERS_GET:
         return profile_filters_get(state, command, request, reply);
     case ZR_OP_CALL_GET:
-        return call_get(state, command, request, reply);
+        return call_get(state, command, request, reply, effects);
     default:
         return ZR_STATUS_UNKNOWN_OP;
     }
@@ -121,7 +130,7 @@ command_money(struct state *state, const struct command *command, const void *re
     case ZR_OP_DISPUTE_RESOLVE:
         return dispute_resolve_apply(state, command, request, reply, effects);
     default:
-        return command_read(state, command, request, reply);
+        return command_read(state, command, request, reply, effects);
     }
 }
 

@@ -44,6 +44,9 @@ uint16_t command_apply(struct state *state, const struct command *command, const
 /* INVALID_FIELD at the field of that name: `return command_invalid(...)`. */
 uint16_t command_invalid(struct effects *effects, const struct zr_shape *shape, const char *field);
 
+/* All bytes zero: no id. */
+bool command_id_is_none(const struct zr_id *id);
+
 /* True when the principal may act for the contractor: PORTAL its tenant's, CONTRACTOR itself,
  * ADMIN, AUDITOR and PAYMENTS all. Others get NOT_FOUND, so that nothing leaks (E39, R69). */
 bool command_owns(const struct command *command, uint32_t contractor,

@@ -207,11 +207,14 @@ contractor_zone(struct state *state, uint32_t contractor, const struct contracto
 uint16_t
 people_contractor_get(struct state *state, const struct command *command,
                       const struct zr_contractor_get_request *request,
-                      struct zr_contractor_get_reply *reply)
+                      struct zr_contractor_get_reply *reply, struct effects *effects)
 {
     uint32_t contractor = request->contractor;
     struct contractor_row row;
 
+    if (contractor != 0 && !command_id_is_none(&request->contractor_id)) {
+        return command_invalid(effects, &zr_contractor_get_request_shape, "contractor");
+    }
     if (contractor == 0 && !state_contractor_find(state, &request->contractor_id, &contractor)) {
         return ZR_STATUS_NOT_FOUND;
     }

@@ -39,7 +39,7 @@ uint8_t contractor_zone(struct state *state, uint32_t contractor, const struct c
 
 uint16_t people_contractor_get(struct state *state, const struct command *command,
                                const struct zr_contractor_get_request *request,
-                               struct zr_contractor_get_reply *reply);
+                               struct zr_contractor_get_reply *reply, struct effects *effects);
 
 uint16_t people_contractor_list(struct state *state, const struct command *command,
                                 const struct zr_contractor_list_request *request,

@@ -194,6 +194,10 @@ test_r69_others_are_told_nothing(void **state)
     assert_int_equal(explain(world.auditor, NULL, &routed.call_ref, 0, &reply), 0);
     assert_memory_equal(&reply.call_id, &call_id, sizeof call_id);
     assert_int_equal(explain(world.auditor, NULL, NULL, 0, &reply), ZR_STATUS_INVALID_FIELD);
+    assert_int_equal(explain(world.carrier, &call_id, &routed.call_ref, 0, &reply),
+                     ZR_STATUS_INVALID_FIELD);
+    assert_int_equal(explain(world.auditor, &call_id, &routed.call_ref, 0, &reply),
+                     ZR_STATUS_INVALID_FIELD);
     for (size_t i = 0; i < 3; i++) {
         zr_client_close(clients[i]);
     }

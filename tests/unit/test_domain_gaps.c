@@ -155,15 +155,15 @@ test_a_leg_of_a_lost_contractor(void **state)
     struct domain_world *world = *state;
     const uint32_t lost = LOST;
     const struct ticket ticket = dw_ticket(world, &lost, 1);
-    const struct zr_call_get_request request = {.call_id = ticket.call_id,
-                                                .call_ref = ticket.call_ref};
+    const struct zr_call_get_request by_id = {.call_id = ticket.call_id};
+    const struct zr_call_get_request by_ref = {.call_ref = ticket.call_ref};
     struct call_view call;
 
     call_begin(&call, &ticket);
     assert_non_null(call_leg_begin(&call.row, &ticket, &ticket.candidates[0]));
     call_put(&world->state, &call);
-    assert_int_equal(dw_run(world, dw_portal, ZR_OP_CALL_GET, &request), ZR_STATUS_NOT_FOUND);
-    assert_int_equal(dw_run(world, dw_switch, ZR_OP_CALL_GET, &request), ZR_STATUS_OK);
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_CALL_GET, &by_ref), ZR_STATUS_NOT_FOUND);
+    assert_int_equal(dw_run(world, dw_switch, ZR_OP_CALL_GET, &by_id), ZR_STATUS_OK);
     assert_int_equal(world->reply.call_get_reply.legs_count, 1);
 }
 

@@ -270,7 +270,12 @@ test_contractors_are_found_by_their_owners(void **state)
     assert_int_equal(dw_run(world, foreign, ZR_OP_CONTRACTOR_GET, &request), ZR_STATUS_NOT_FOUND);
     request.contractor_id = dw_id(world);
     assert_int_equal(dw_run(world, dw_portal, ZR_OP_CONTRACTOR_GET, &request), ZR_STATUS_NOT_FOUND);
-    request.contractor = 999;
+    request.contractor = 1; /* Both: whom is it about? */
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_CONTRACTOR_GET, &request),
+                     ZR_STATUS_INVALID_FIELD);
+    assert_int_equal(world->effects.detail,
+                     zr_shape_offset_of(&zr_contractor_get_request_shape, "contractor"));
+    request = (struct zr_contractor_get_request){.contractor = 999};
     assert_int_equal(dw_run(world, dw_portal, ZR_OP_CONTRACTOR_GET, &request), ZR_STATUS_NOT_FOUND);
 }
 
