@@ -3,11 +3,12 @@
  *
  * Goal: whatever is put, folded, committed or thrown away, in any order, tail and table together
  * always say the newest durable image, and fold_seq never says that a touch is in its table which
- * is not. Method: random batches over few keys, so that the same row is touched, folded and touched
- * again; each ends at random as a commit or as a failure. Then every key is compared.
+ * is not; and that a walk over both (state_scan) meets each row once, in the order of keys. Method:
+ * random batches over few keys, so that the same row is touched, folded and touched again; each
+ * ends at random as a commit or as a failure. Then every key is compared.
  */
 #include "server/base/log.h"
-#include "server/store/tail.h"
+#include "server/store/state.h"
 #include "tests/lib/test.h"
 
 #include <string.h>
@@ -175,6 +176,52 @@ batch_fold(struct model *model, uint64_t *random)
                      oldest == NULL ? model->seq : oldest->first_seq - 1);
 }
 
+/* A walk over one table: what it met last, and how much. */
+struct walk {
+    const struct model *model;
+    enum store_table table;
+    uint8_t key[TAIL_KEY_BYTES_MAX];
+    uint32_t rows;
+    uint32_t stop_at; /* Walk no further than this many. */
+};
+
+static bool
+walk_row(void *context, struct store_value key, struct store_value row)
+{
+    struct walk *walk = context;
+    uint64_t value;
+    uint32_t number;
+
+    assert_true(walk->rows == 0 ||
+                store_compare(&view, walk->table, (struct store_value){walk->key, key.bytes_count},
+                              key) < 0);
+    memcpy(walk->key, key.bytes, key.bytes_count);
+    memcpy(&number, key.bytes, sizeof number);
+    memcpy(&value, row.bytes, sizeof value);
+    assert_int_equal(row.bytes_count, VALUE_BYTES);
+    assert_int_equal(value, walk->model->rows[number].value);
+    return ++walk->rows < walk->stop_at;
+}
+
+static void
+assert_walk_is(const struct model *model, enum store_table table, uint32_t parity)
+{
+    struct state state = {.view = &view, .tail = tail};
+    struct walk walk = {.model = model, .table = table, .stop_at = UINT32_MAX};
+    uint32_t rows = 0;
+
+    for (uint32_t key = parity; key < KEYS; key += 2) {
+        rows += model->rows[key].value != 0;
+    }
+    state_scan(&state, table, walk_row, &walk);
+    assert_int_equal(walk.rows, rows);
+    if (rows > 1) { /* Who has seen enough is not called again. */
+        walk = (struct walk){.model = model, .table = table, .stop_at = rows / 2};
+        state_scan(&state, table, walk_row, &walk);
+        assert_int_equal(walk.rows, rows / 2);
+    }
+}
+
 static void
 assert_tail_is(const struct model *model)
 {
@@ -192,6 +239,8 @@ assert_tail_is(const struct model *model)
             assert_int_equal(row->first_seq, model->rows[key].first_seq);
         }
     }
+    assert_walk_is(model, TABLE_WALLET, 0);
+    assert_walk_is(model, TABLE_DUPLICATE, 1);
     assert_int_equal(view.failure, STATUS_OK);
     store_read_close(&view);
 }
@@ -253,6 +302,22 @@ test_tail_folded_row_stays_until_the_batch_is_done(void **state)
     assert_int_equal(tail_count(tail), 0);
 }
 
+static void
+test_tail_can_be_cleared(void **state)
+{
+    const struct tail_row image = image_of(2, 7);
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_true(tail_put(tail, 5, &image));
+        tail_batch_done(tail);
+        tail_clear(tail);
+        assert_int_equal(tail_count(tail), 0);
+        assert_int_equal(tail_room(tail), ROWS_MAX);
+        assert_null(tail_find(tail, TABLE_WALLET, image.key, image.key_bytes));
+    }
+}
+
 /* One batch can be undone up to TAIL_UNDO_MAX puts; room says when it is near. */
 static void
 test_tail_bounds_what_one_batch_can_touch(void **state)
@@ -283,6 +348,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TAIL_TEST(test_tail_and_table_always_say_what_a_plain_model_says),
         TAIL_TEST(test_tail_folded_row_stays_until_the_batch_is_done),
+        TAIL_TEST(test_tail_can_be_cleared),
         TAIL_TEST(test_tail_bounds_what_one_batch_can_touch),
     };
 
