@@ -210,6 +210,7 @@ ask_round(uint64_t *seed, struct zr_client *client)
     assert_int_equal(wrong, 0);
 }
 
+/* E23, R47: and where the primary is not eligible, the decision says why. */
 static void
 test_e23_an_eligible_primary_leads_in_every_decision(void **state)
 {

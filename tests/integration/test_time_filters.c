@@ -91,17 +91,21 @@ test_callers_and_partners_are_filtered(void **state)
     assert_int_equal(world_route(&world, &request, &reply), ZR_STATUS_BLOCKED);
 }
 
-/* A call of this caller to that category, a new one: what stands against the primary. */
+/* A call of this caller to that category, a new one: what stands against the primary, who rings
+ * first where nothing does. */
 static uint32_t
 reasons_for(const struct pair *pair, uint64_t caller, uint16_t category)
 {
     struct zr_route_request request = world_route_request(&world, pair->slot);
     struct zr_route_reply reply;
+    uint32_t reasons;
 
     request.caller = caller;
     request.category = category;
     assert_int_equal(world_route(&world, &request, &reply), 0);
-    return reasons_of(&reply, pair->primary);
+    reasons = reasons_of(&reply, pair->primary);
+    assert_int_equal(reply.candidates[0].contractor == pair->primary, reasons == 0);
+    return reasons;
 }
 
 /* A minute with this caller, charged to the primary, and visible to decisions. Returns when. */
@@ -121,7 +125,8 @@ charge_from(const struct pair *pair, uint64_t caller)
 }
 
 /* M3 DUP_RESTRICTED: who was charged for this caller in this category need not take him again as
- * long as a call would be its duplicate (E49), to the millisecond, and not without the wish. */
+ * long as a call would be its duplicate (E49), to the millisecond. R52: without that wish the
+ * primary is first for a repeated caller, too. */
 static void
 test_repeated_callers_are_restricted_on_wish(void **state)
 {
