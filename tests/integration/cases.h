@@ -136,6 +136,16 @@ slot_get(struct world_slot slot)
     return reply;
 }
 
+static inline struct zr_server_stats_reply
+stats_now(void)
+{
+    const struct zr_empty request = {0};
+    struct zr_server_stats_reply reply;
+
+    assert_int_equal(zr_server_stats(world.admin, &request, &reply), 0);
+    return reply;
+}
+
 /* A key whose first 48 bits are this time. */
 static inline struct zr_id
 key_at(uint64_t unix_ms)

@@ -17,16 +17,6 @@ crash(void)
     world_reconnect(&world);
 }
 
-static uint64_t
-decisions(void)
-{
-    const struct zr_empty request = {0};
-    struct zr_server_stats_reply reply;
-
-    assert_int_equal(zr_server_stats(world.admin, &request, &reply), 0);
-    return reply.decisions;
-}
-
 /* ---- E12: the claim changes while the call talks --------------------------------------------- */
 
 static void
@@ -83,7 +73,7 @@ test_e31_a_repeated_route_gets_the_same_ticket_and_one_lease(void **state)
 {
     const struct pair pair = pair_make(2, FUNDS);
     const struct zr_route_request request = world_route_request(&world, pair.slot);
-    const uint64_t decided = decisions();
+    const uint64_t decided = stats_now().decisions;
     struct zr_client *node = server_client_ready(&world.server, "switch");
     struct zr_client *clients[2] = {world.carrier, node};
     static struct zr_route_reply first;
@@ -102,7 +92,7 @@ test_e31_a_repeated_route_gets_the_same_ticket_and_one_lease(void **state)
         assert_true(info.duplicate);
         assert_memory_equal(&again, &first, sizeof first);
     }
-    assert_int_equal(decisions(), decided + 1);
+    assert_int_equal(stats_now().decisions, decided + 1);
     /* One of his two places is leased, not five. */
     other = world_call(&world, pair.slot, NULL);
     assert_int_equal(other.candidates[0].contractor, pair.primary);

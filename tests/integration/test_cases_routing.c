@@ -21,16 +21,6 @@ held_make(struct held *held, int count, uint16_t concurrency)
     }
 }
 
-static uint64_t
-ringing_calls(void)
-{
-    const struct zr_empty request = {0};
-    struct zr_server_stats_reply reply;
-
-    assert_int_equal(zr_server_stats(world.admin, &request, &reply), 0);
-    return reply.leases_live;
-}
-
 static int
 next(const struct zr_route_reply *routed, uint8_t outcome, struct zr_route_reply *reply)
 {
@@ -96,7 +86,7 @@ test_e28_no_coverage_gives_every_reason(void **state)
     world_status(&world, held.contractors[0], ZR_CONTRACTOR_SUSPENDED);
     world_status(&world, held.contractors[1], ZR_CONTRACTOR_SUSPENDED);
     (void)world_pause(&world, held.claims[2]);
-    leases = ringing_calls();
+    leases = stats_now().leases_live;
     request = world_route_request(&world, held.slot);
     request.flags = 2;
     assert_int_equal(world_route(&world, &request, &reply), ZR_STATUS_NO_COVERAGE);
@@ -106,7 +96,7 @@ test_e28_no_coverage_gives_every_reason(void **state)
     assert_int_equal(reasons_of(&reply, held.contractors[0]), REASON_NOT_APPROVED | REASON_PAUSED);
     assert_int_equal(reasons_of(&reply, held.contractors[1]), REASON_NOT_APPROVED);
     assert_int_equal(reasons_of(&reply, held.contractors[2]), REASON_PAUSED);
-    assert_int_equal(ringing_calls(), leases);
+    assert_int_equal(stats_now().leases_live, leases);
     /* Nobody at all holds it: the same answer, nobody to name. */
     request = world_route_request(&world, world_slot(&world));
     assert_int_equal(world_route(&world, &request, &reply), ZR_STATUS_NO_COVERAGE);
@@ -194,14 +184,14 @@ test_e30_r41_two_zips_need_an_address_unless_they_agree(void **state)
     assert_int_equal(world_route(&world, &request, &reply), 0); /* The same cascade. */
     assert_int_equal(reply.candidates[0].contractor, a);
     (void)world_claim(&world, b, west);
-    leases = ringing_calls();
+    leases = stats_now().leases_live;
     request.call_id = world_id(&world);
     assert_int_equal(world_route(&world, &request, &reply), ZR_STATUS_NEED_ADDRESS);
     assert_int_equal(reply.ticket_length, 0);
     assert_int_equal(reply.candidates_count, 0);
     assert_int_equal(reply.zips[0], WORLD_PEARLAND);
     assert_int_equal(reply.zips[1], WORLD_PEARLAND_WEST);
-    assert_int_equal(ringing_calls(), leases);
+    assert_int_equal(stats_now().leases_live, leases);
     /* Confirmed: the same call, one ZIP only. */
     request.zips[0] = WORLD_PEARLAND_WEST;
     request.zips[1] = 0;
@@ -229,7 +219,7 @@ test_e31_a_repeated_route_is_the_same_ticket_and_lease(void **state)
     (void)server_advance(&world.server, 60000); /* The leases of other cases end. */
     request = world_route_request(&world, held.slot);
     assert_int_equal(world_route(&world, &request, &first), 0);
-    leases = ringing_calls();
+    leases = stats_now().leases_live;
     (void)server_advance(&world.server, 5000);
     assert_int_equal(world_route(&world, &request, &again), 0);
     assert_memory_equal(&again.call_ref, &first.call_ref, sizeof first.call_ref);
@@ -238,7 +228,7 @@ test_e31_a_repeated_route_is_the_same_ticket_and_lease(void **state)
     assert_int_equal(again.candidates[0].contractor, held.contractors[0]);
     assert_int_equal(again.revision, first.revision);
     assert_int_equal(again.expires_ms, first.expires_ms);
-    assert_int_equal(ringing_calls(), leases);
+    assert_int_equal(stats_now().leases_live, leases);
 }
 
 static void
@@ -464,14 +454,14 @@ test_a_query_reserves_nothing(void **state)
 
     (void)state;
     held_make(&held, 1, 1);
-    leases = ringing_calls();
+    leases = stats_now().leases_live;
     for (int i = 0; i < 3; i++) {
         request = world_route_request(&world, held.slot);
         request.flags = 4;
         assert_int_equal(world_route(&world, &request, &reply), 0);
         assert_int_equal(reply.candidates[0].contractor, held.contractors[0]);
     }
-    assert_int_equal(ringing_calls(), leases);
+    assert_int_equal(stats_now().leases_live, leases);
     connect = world_connect_request(&reply);
     assert_int_equal(zr_connect(world.carrier, &connect, &connected), ZR_STATUS_BAD_TICKET);
 }

@@ -291,16 +291,6 @@ crowd_move(struct crowd *crowd, unsigned who)
     crowd_claim(crowd, who);
 }
 
-static struct zr_server_stats_reply
-stats_now(void)
-{
-    const struct zr_empty request = {0};
-    struct zr_server_stats_reply reply;
-
-    assert_int_equal(zr_server_stats(world.admin, &request, &reply), 0);
-    return reply;
-}
-
 /*
  * A reader that stops reading while the market moves: its socket fills, the server goes on without
  * it, and calls are routed as ever. When it reads again it gets what was on its way, one gap that

@@ -113,7 +113,7 @@ close_world(void **state)
 static int
 connect_beside(struct answer *answer, uint16_t op, const struct zr_route_reply *calls)
 {
-    uint64_t seqs[CONNECTS_MAX];
+    uint64_t seqs[CONNECTS_MAX] = {0};
     uint64_t walk_seq;
     int connected = 0;
     int beside = 0;

@@ -6,16 +6,6 @@
 
 enum { REASON_ATTESTATION = 1 << 17 };
 
-static struct zr_server_stats_reply
-stats_now(void)
-{
-    const struct zr_empty request = {0};
-    struct zr_server_stats_reply reply;
-
-    assert_int_equal(zr_server_stats(world.admin, &request, &reply), 0);
-    return reply;
-}
-
 /* E40: the network's policy blocks for everybody; a contractor's filter only skips it. */
 static void
 test_e40_attestation(void **state)
