@@ -3,8 +3,6 @@
  */
 #include "server/domain/event.h"
 #include "server/handlers/map.h"
-
-#include "server/domain/event.h"
 #include "tests/unit/test_following.h"
 
 enum { READER = 0, PLUMBING = 1, ROOFING = 255, PEARLAND = 77581, ALVIN = 77511, PO_BOX = 77588 };
