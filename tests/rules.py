@@ -13,7 +13,9 @@ a function, in its body, or in its name (test_e43_...). The hard idea is whose a
 
 Upper case counts in comments (`r2` there is somebody's second reference), both in names. "E27-E31",
 "E2..E5" and "E2 to E5" are ranges. A sentence that says where else a number is ("E38 is in
-test_calls_late.c") claims nothing; nor do headers, which hold no tests.
+test_calls_late.c") claims nothing; nor do headers, which hold no tests. Only what runs by itself
+proves: a function test_... or main, or a script; helpers that name a number are listed, since their
+tests lean on them.
 
 Prints one line per number, then those that no test proves. Exit 1 when one of them is not marked
 `later`, or when a test names a number that the list does not have.
@@ -32,6 +34,7 @@ MENTION = re.compile(
     r"(?<![A-Za-z0-9_])(%s)(?:\s*(?:-|\.{2,3}|\u2013|\u2026|to)\s*(%s))?(?![A-Za-z0-9_])"
     % (NUMBER, NUMBER))
 ELSEWHERE = re.compile(r"[^.]*\b(?:is|are) in \S*test_\w+\.\w+")
+TEST = re.compile(r":(?:test_\w+|main)$")
 C_TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'', re.S)
 C_FUNCTION = re.compile(r"^([A-Za-z_]\w*)\([^;{}]*?\)\n\{", re.M)
 SH_FUNCTION = re.compile(r"^(\w+)\(\) *\{", re.M)
@@ -171,7 +174,7 @@ def main():
 
     for number, (is_later, title) in rules.items():
         tests = tests_of(number, claims)
-        is_proven = any(":" in test or test in whole for test in tests)
+        is_proven = any(test in whole or TEST.search(test) for test in tests)
         (proven if is_proven else later if is_later else missing).append(number)
         mark = [] if is_proven else ["(left to later)" if is_later else "NOT COVERED"]
         said = ", ".join(mark + tests)
