@@ -475,24 +475,24 @@ static enum zr_decode
 decode_widened(void *message, uint16_t *invalid_at, const struct zr_shape *shape,
                const struct zr_header *header, uint8_t *wide)
 {
-    const uint16_t rows_end =
+    const uint16_t known_bytes =
         (uint16_t)(ZR_HEADER_BYTES + shape->rows_bytes((uint8_t)header->version));
     const uint16_t head_bytes = (uint16_t)(ZR_HEADER_BYTES + header->block);
     const uint16_t missing = (uint16_t)(shape->block_bytes - header->block);
-    const uint16_t wrong = nonzero_find(wide, rows_end, head_bytes);
+    const uint16_t wrong = nonzero_find(wide, known_bytes, head_bytes);
     struct zr_header widened = *header;
     enum zr_decode result;
     uint16_t least = wrong;
 
     memmove(wide + head_bytes + missing, wide + head_bytes, header->size - head_bytes);
-    memset(wide + rows_end, 0, (size_t)(head_bytes + missing - rows_end));
+    memset(wide + known_bytes, 0, (size_t)(head_bytes + missing - known_bytes));
     widened.block = shape->block_bytes;
     widened.size = header->size + missing;
     result = decode_whole(message, invalid_at, shape, &widened, wide);
     if (*invalid_at >= head_bytes + missing) {
         *invalid_at = (uint16_t)(*invalid_at - missing);
     } else {
-        CHECK(*invalid_at < rows_end); /* Rows that were added admit 0. */
+        CHECK(*invalid_at < known_bytes); /* Rows that were added admit 0. */
     }
     if (result == ZR_DECODE_OK) {
         least = limit_find(message, shape, header->version, wrong);
