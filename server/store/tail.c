@@ -8,6 +8,7 @@
 
 #include "protocol/check.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -112,6 +113,14 @@ chain_remove(struct tail *tail, uint32_t at)
     tail->count--;
 }
 
+/* Most rows are far shorter than the longest: what is behind their end is left, on lines of
+ * memory that nobody needs. */
+static void
+row_copy(struct tail_row *to, const struct tail_row *from)
+{
+    memcpy(to, from, offsetof(struct tail_row, row) + from->row_bytes);
+}
+
 static uint32_t
 row_add(struct tail *tail, uint64_t seq, const struct tail_row *image)
 {
@@ -120,7 +129,7 @@ row_add(struct tail *tail, uint64_t seq, const struct tail_row *image)
     struct tail_row *row = &tail->rows[at - 1];
 
     tail->free = row->next;
-    *row = *image;
+    row_copy(row, image);
     row->first_seq = seq;
     row->next = *chain;
     row->older = 0;
@@ -153,8 +162,8 @@ tail_put(struct tail *tail, uint64_t seq, const struct tail_row *image)
         undo->added = true;
     } else {
         undo->added = false;
-        undo->before = tail->rows[at - 1];
-        memcpy(tail->rows[at - 1].row, image->row, sizeof image->row);
+        row_copy(&undo->before, &tail->rows[at - 1]);
+        memcpy(tail->rows[at - 1].row, image->row, image->row_bytes);
         tail->rows[at - 1].row_bytes = image->row_bytes;
     }
     undo->index = at;
@@ -243,7 +252,7 @@ tail_batch_undo(struct tail *tail)
             const uint32_t next = tail->rows[undo->index - 1].next;
             const uint32_t older = tail->rows[undo->index - 1].older;
 
-            tail->rows[undo->index - 1] = undo->before;
+            row_copy(&tail->rows[undo->index - 1], &undo->before);
             tail->rows[undo->index - 1].next = next;
             tail->rows[undo->index - 1].older = older;
         }
