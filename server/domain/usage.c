@@ -147,14 +147,21 @@ counting_end(struct counting *counting)
         state_caps_get(counting->state, counting->contractor, &caps)) {
         counting_tell_caps(counting, &caps);
     }
-    if ((counting->row.profile & PROFILE_USAGE) == 0) {
-        counting->row.profile |= PROFILE_USAGE;
-        state_contractor_put(counting->state, counting->contractor, &counting->row);
-    }
     state_usage_put(counting->state, counting->contractor, &counting->usage);
 }
 
 /* ---- rings ----------------------------------------------------------------------------------- */
+
+/* From now on whoever routes has to look at the row: for spacing, a rest, or a phone that is down.
+ */
+static void
+counting_mark(struct counting *counting)
+{
+    if ((counting->row.profile & PROFILE_USAGE) == 0) {
+        counting->row.profile |= PROFILE_USAGE;
+        state_contractor_put(counting->state, counting->contractor, &counting->row);
+    }
+}
 
 static void
 count_ring(struct counting *counting, const struct zr_ring_fact *ring)
@@ -238,6 +245,7 @@ ring_apply(struct state *state, const struct command *command, const struct zr_r
     } else {
         count_miss(&counting, ring);
     }
+    counting_mark(&counting);
     counting_end(&counting);
 }
 
@@ -264,9 +272,6 @@ usage_connect(struct state *state, const struct command *command, uint32_t contr
     struct counting counting;
 
     CHECK(hold_cents >= 0);
-    if ((row->profile & (PROFILE_CAPS | PROFILE_USAGE)) == 0) {
-        return;
-    }
     counting_begin(&counting, state, command, contractor, row);
     for (unsigned i = 0; i < CAP_WINDOWS; i++) {
         counting.usage.windows[i].connects++;
@@ -286,8 +291,7 @@ usage_settle(struct state *state, const struct command *command, uint32_t contra
     const int64_t change_cents = settlement->charged_cents - (counted ? settlement->held_cents : 0);
     struct counting counting;
 
-    /* Of whom CONNECT counted: a cap may come later, and has to find what was spent. */
-    if ((row->profile & (PROFILE_CAPS | PROFILE_USAGE)) == 0 || change_cents == 0) {
+    if (change_cents == 0) {
         return;
     }
     counting_begin(&counting, state, command, contractor, row);

@@ -4,8 +4,9 @@
  * Three sources. Rings come from workers, which keep no log: those that a rule needs reach it in
  * RINGS commands, a moment later. CONNECT and the settlement of a leg count by themselves.
  *
- * A usage row exists from the first time that one is needed (PROFILE_USAGE): for most contractors
- * there is none, and nothing here costs more than looking at a bit.
+ * Connects and money are counted of everybody: a cap may come later, and has to find what was
+ * spent before it in the same window (R13, M3). Whoever routes reads the row only of those with
+ * caps, and of those whose rings were counted (PROFILE_USAGE): of most it stays out of the way.
  *
  * Windows are counted by the contractor's local clock: hour, date, month, and for ever. A row
  * keeps the end of each window; whoever reads it later than that counts from 0. A window is keyed

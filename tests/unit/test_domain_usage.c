@@ -222,22 +222,38 @@ test_spend_is_holds_and_charges(void **state)
     assert_int_equal(events(world, ZR_EVENT_CAP_100), 1);
 }
 
-/* A contractor without caps has no usage row: CONNECT costs it nothing. */
+/* R13, M3 "Spend caps count charges + holds": what connected before the first cap counts against
+ * it, in the same window; whoever routes need not look at the row before there is a cap. */
 static void
-test_without_caps_nothing_is_counted(void **state)
+test_the_first_cap_finds_what_was_spent(void **state)
 {
     struct domain_world *world = *state;
     const uint32_t contractor = dw_contractor(world, 10 * DW_RATE);
-    const struct ticket ticket = dw_ticket(world, &contractor, 1);
-    struct usage_row row;
+    const struct ticket charged = dw_ticket(world, &contractor, 1);
+    const struct ticket held = dw_ticket(world, &contractor, 1);
+    const struct zr_profile_get_request get = {.contractor = contractor};
+    const struct zr_caps_get_reply *reply = &world->reply.caps_get_reply;
+    const struct zr_end_request end = {
+        .index = 0, .talk_ms = 60000, .who_hung_up = ZR_HUNG_UP_CALLER};
+    struct contractor_row row;
 
     (void)dw_claim(world, contractor);
-    assert_int_equal(dw_connect(world, &ticket, 0), ZR_STATUS_OK);
-    assert_false(state_usage_get(&world->state, contractor, &row));
+    assert_int_equal(dw_connect(world, &charged, 0), ZR_STATUS_OK);
+    dw_advance(world, 60 * DW_SECOND_MS);
+    assert_int_equal(dw_end(world, &charged, &charged, end), ZR_STATUS_OK);
+    assert_int_equal(dw_connect(world, &held, 0), ZR_STATUS_OK);
+    assert_true(state_contractor_get(&world->state, contractor, &row));
+    assert_int_equal(row.profile, 0);
+    cap(world, contractor, ZR_CAP_WINDOW_DAY, ZR_CAP_MEASURE_SPEND, 3 * DW_RATE);
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_CAPS_GET, &get), ZR_STATUS_OK);
+    assert_int_equal(reply->caps[0].used, 2 * DW_RATE);
+    cap(world, contractor, ZR_CAP_WINDOW_MONTH, ZR_CAP_MEASURE_CONNECTS, 3);
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_CAPS_GET, &get), ZR_STATUS_OK);
+    assert_int_equal(reply->caps[0].used, 2);
 }
 
-/* M3 "Spend caps": who has a usage row, for its misses, counts without caps too; then what ends
- * free must leave it as well, or a cap that comes later finds money that was never spent. */
+/* M3 "Spend caps": what ends free leaves the window that it was counted in, or a cap that comes
+ * later finds money that was never spent. */
 static void
 test_a_later_cap_finds_what_was_spent(void **state)
 {
@@ -282,7 +298,7 @@ main(void)
         DW_TEST(test_misses_in_a_row_cool_down),
         DW_TEST(test_failures_in_a_row_take_the_destination_down),
         DW_TEST(test_spend_is_holds_and_charges),
-        DW_TEST(test_without_caps_nothing_is_counted),
+        DW_TEST(test_the_first_cap_finds_what_was_spent),
         DW_TEST(test_a_later_cap_finds_what_was_spent),
         DW_TEST(test_the_largest_limit_is_far_away),
     };
