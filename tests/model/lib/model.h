@@ -185,6 +185,7 @@ struct model_ticket {
     uint8_t length;
     uint8_t bytes[192];
     uint64_t issued_ms, expires_ms;
+    uint64_t first_ms; /* Of the call's first ROUTE, by its call_ref. */
     uint8_t revision, attempt, want;
     uint8_t tried_count, candidates_count;
     int tried[8];

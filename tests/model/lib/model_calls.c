@@ -101,12 +101,13 @@ settle(struct model *model, int call_index, int leg_index, bool voicemail)
                               .code = leg->settlement});
 }
 
-/* A report above the ticket's age is cut under CLIP. */
+/* A report above the ticket's age at that time is cut under CLIP. */
 static uint32_t
-talk_cut(const struct model *model, int call_index, const struct model_leg *leg, uint32_t talk_ms)
+talk_cut(const struct model *model, int call_index, const struct model_leg *leg, uint32_t talk_ms,
+         uint64_t at_ms)
 {
     const struct zr_policy *policy = &model_policy_of(model, model->calls[call_index].slot)->rules;
-    const uint64_t age_ms = model->now_ms - leg->issued_ms + AHEAD_MS;
+    const uint64_t age_ms = at_ms - leg->issued_ms + AHEAD_MS;
 
     return talk_ms > age_ms && policy->duration_check == ZR_DURATION_CLIP ? (uint32_t)age_ms
                                                                           : talk_ms;
@@ -116,7 +117,7 @@ talk_cut(const struct model *model, int call_index, const struct model_leg *leg,
 static void
 talk_report(const struct model *model, int call_index, struct model_leg *leg, uint32_t talk_ms)
 {
-    const uint32_t cut_ms = talk_cut(model, call_index, leg, talk_ms);
+    const uint32_t cut_ms = talk_cut(model, call_index, leg, talk_ms, model->now_ms);
 
     leg->flagged = leg->flagged || talk_ms > model->now_ms - leg->issued_ms + AHEAD_MS;
     leg->talk_ms = cut_ms > leg->talk_ms ? cut_ms : leg->talk_ms;
@@ -349,7 +350,7 @@ model_connect(struct model *model, struct model_report report,
  * --------------------------------------------------------------------------------- */
 
 static void
-settlement_fill(const struct model *model, int call_index, int leg_index, bool is_end,
+settlement_fill(const struct model *model, int call_index, int leg_index,
                 struct zr_settlement_reply *reply)
 {
     const struct model_call *call = &model->calls[call_index];
@@ -361,8 +362,7 @@ settlement_fill(const struct model *model, int call_index, int leg_index, bool i
     reply->state = call->state;
     reply->settlement = leg->settlement;
     reply->flagged = leg->flagged;
-    /* Told by END alone: holds of other calls count. */
-    reply->dry = is_end && model_available(model, leg->contractor) < leg->rate;
+    reply->dry = model_available(model, leg->contractor) < leg->rate; /* Holds count. */
 }
 
 int
@@ -383,12 +383,13 @@ model_qualify(struct model *model, struct model_report report,
         if (call->legs_count == 0 || call->state != ZR_CALL_ENDED) {
             return ZR_STATUS_NOT_CONNECTED;
         }
-        settlement_fill(model, call_index, call->legs_count - 1, false, reply);
+        settlement_fill(model, call_index, call->legs_count - 1, reply);
         *duplicate = true;
         return ZR_STATUS_OK;
     }
     leg = &call->legs[call->connected];
-    *duplicate = !keepalive && talk_cut(model, call_index, leg, request->talk_ms) <= leg->talk_ms;
+    *duplicate = !keepalive &&
+                 talk_cut(model, call_index, leg, request->talk_ms, model->now_ms) <= leg->talk_ms;
     talk_report(model, call_index, leg, request->talk_ms);
     if (keepalive) {
         leg->alive_ms = model->now_ms;
@@ -398,7 +399,7 @@ model_qualify(struct model *model, struct model_report report,
         call->state = ZR_CALL_QUALIFIED;
         model_wallet_touched(model, leg->contractor);
     }
-    settlement_fill(model, call_index, call->connected, false, reply);
+    settlement_fill(model, call_index, call->connected, reply);
     model_settle(model);
     return ZR_STATUS_OK;
 }
@@ -406,16 +407,16 @@ model_qualify(struct model *model, struct model_report report,
 /* ---- END
  * ---------------------------------------------------------------------------------------------- */
 
-/* The new facts alone would have settled it otherwise; what was cut once stays cut. */
+/* The new facts alone would have settled it otherwise; what was cut at the END is cut there again.
+ */
 static bool
 contradicts(const struct model *model, int call_index, int leg_index,
             const struct zr_end_request *request)
 {
     const struct model_leg *leg = &model->calls[call_index].legs[leg_index];
-    const struct zr_policy *policy = &model_policy_of(model, model->calls[call_index].slot)->rules;
-    const bool is_cut = leg->flagged && policy->duration_check == ZR_DURATION_CLIP &&
-                        request->talk_ms > leg->talk_ms;
-    const bool is_short = (is_cut ? leg->talk_ms : request->talk_ms) < leg->qualify_ms;
+    const uint64_t at_ms = leg->flagged ? leg->ended_ms : model->now_ms;
+    const bool is_short =
+        talk_cut(model, call_index, leg, request->talk_ms, at_ms) < leg->qualify_ms;
 
     if (request->voicemail || leg->end_voicemail) {
         return request->voicemail != leg->end_voicemail;
@@ -435,7 +436,8 @@ leg_end(struct model *model, int call_index, int leg_index, const struct zr_end_
     leg->ended_ms = model->now_ms;
     leg->unit = false;
     leg->end_voicemail = request->voicemail;
-    leg->end_short = talk_cut(model, call_index, leg, request->talk_ms) < leg->qualify_ms;
+    leg->end_short =
+        talk_cut(model, call_index, leg, request->talk_ms, model->now_ms) < leg->qualify_ms;
     if (leg->settlement == ZR_SETTLEMENT_OPEN || leg->settlement == ZR_SETTLEMENT_STALE_VOID) {
         settle(model, call_index, leg_index, request->voicemail);
     } else if (leg->settlement == ZR_SETTLEMENT_CHARGED) {
@@ -469,7 +471,7 @@ end_of_leg(struct model *model, int call_index, int leg, const struct zr_end_req
 
     if (row->ended ||
         (row->swept && row->settlement != ZR_SETTLEMENT_STALE_VOID && is_late(model, row))) {
-        settlement_fill(model, call_index, leg, true, reply);
+        settlement_fill(model, call_index, leg, reply);
         return contradicts(model, call_index, leg, request) ? ZR_STATUS_SETTLEMENT_FINAL
                                                             : MODEL_REPEATED;
     }
@@ -479,7 +481,7 @@ end_of_leg(struct model *model, int call_index, int leg, const struct zr_end_req
         return ZR_STATUS_TOO_LATE;
     }
     leg_end(model, call_index, leg, request);
-    settlement_fill(model, call_index, leg, true, reply);
+    settlement_fill(model, call_index, leg, reply);
     model_settle(model);
     return ZR_STATUS_OK;
 }
@@ -496,7 +498,7 @@ end_without_index(struct model *model, int call_index, int ticket_index,
             return end_of_leg(model, call_index, call->legs_count - 1, request, reply);
         }
         if (call->state == ZR_CALL_ENDED) {
-            settlement_fill(model, call_index, call->legs_count - 1, true, reply);
+            settlement_fill(model, call_index, call->legs_count - 1, reply);
             return contradicts(model, call_index, call->legs_count - 1, request)
                        ? ZR_STATUS_SETTLEMENT_FINAL
                        : MODEL_REPEATED;

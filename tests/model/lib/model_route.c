@@ -15,6 +15,7 @@ enum {
     DOWN_MINUTES = 5,
     ADDRESS_CONFIRMED = 1,
     HOLD = 2,
+    MODE_APP = 2,
 };
 
 /* ---- a decision
@@ -53,10 +54,10 @@ candidate_add(const struct model *model, int claim, struct model_ticket *ticket,
     const uint8_t modes = who->modes == 0 ? 1 : who->modes;
     int phone = 0;
 
-    while (phone + 1 < who->phones_count && (who->phones_down >> phone & 1) != 0) {
+    while (phone < who->phones_count && (who->phones_down >> phone & 1) != 0) {
         phone++;
     }
-    candidate->phone = who->phones[phone];
+    candidate->phone = phone < who->phones_count ? who->phones[phone] : 0; /* 0: the app's. */
     candidate->contractor = who->number;
     candidate->rate_cents = (uint32_t)model_claim_rate(model, claim);
     candidate->ring_timeout_s = ticket->ring_timeout_s;
@@ -121,14 +122,13 @@ has_calls_cap(const struct model_contractor *who)
     return false;
 }
 
+/* Rings leave no trace unless a rule counts them: then their begin is put into the log. */
 static bool
-ring_matters(const struct model *model, int contractor, int slot)
+ring_counts(const struct model *model, int contractor)
 {
     const struct model_contractor *who = &model->contractors[contractor];
-    const uint8_t modes = who->modes == 0 ? 1 : who->modes;
 
-    return who->caps.spacing_s > 0 || (modes & 1) == 0 || has_calls_cap(who) ||
-           model_policy_of(model, slot)->cooldown_misses > 0;
+    return who->caps.spacing_s > 0 || (who->modes & MODE_APP) != 0 || has_calls_cap(who);
 }
 
 static void
@@ -145,15 +145,13 @@ ring_begin(struct model *model, int call_index, const struct model_ticket *ticke
     call->ringing = contractor;
     call->declined = false;
     model_activate(model, call_index);
-    if (!ring_matters(model, contractor, call->slot)) {
+    if (!ring_counts(model, contractor)) {
         return;
     }
     who->last_ring_ms = model->now_ms;
-    if (has_calls_cap(who)) { /* Rings of before the cap left no trace. */
-        model_use(model, contractor,
-                  &(struct model_usage){
-                      .time_ms = model->now_ms, .amount = 1, .measure = ZR_CAP_MEASURE_CALLS});
-    }
+    model_use(model, contractor,
+              &(struct model_usage){
+                  .time_ms = model->now_ms, .amount = 1, .measure = ZR_CAP_MEASURE_CALLS});
     model_event(model, ZR_EVENT_CALL_OFFERED,
                 &(struct model_event){.contractor = contractor,
                                       .zip = model->slots[call->slot].zip,
@@ -170,7 +168,8 @@ ring_missed(struct model *model, int call_index, int contractor, uint8_t outcome
     struct model_contractor *who = &model->contractors[contractor];
     const struct model_policy *policy = model_policy_of(model, call->slot);
 
-    if (!ring_matters(model, contractor, call->slot) && outcome != ZR_OUTCOME_FAILED) {
+    if (!ring_counts(model, contractor) && policy->cooldown_misses == 0 &&
+        outcome != ZR_OUTCOME_FAILED) {
         return;
     }
     model_event(model, ZR_EVENT_CALL_MISSED,
@@ -215,6 +214,7 @@ ticket_new(struct model *model, struct model_call *call)
     ticket = &call->tickets[call->tickets_count++];
     *ticket = (struct model_ticket){.issued_ms = model->now_ms,
                                     .slot = call->slot,
+                                    .first_ms = call->first_ms,
                                     .revision = call->revision,
                                     .qualify_ms = policy->qualify_ms,
                                     .ring_timeout_s = policy->ring_timeout_s,
@@ -390,6 +390,17 @@ model_route(struct model *model, const struct model_asker *asker, int call_index
 /* ---- ROUTE_NEXT
  * --------------------------------------------------------------------------------------------- */
 
+/* This server process did not see its ROUTE: what the ticket says is what it knows. */
+static void
+call_is_learned(struct model_call *call, const struct model_ticket *ticket)
+{
+    call->remembered = true;
+    call->revision = ticket->revision;
+    call->first_ms = ticket->first_ms;
+    call->known_until_ms = ticket->expires_ms;
+    memset(&call->granted, 0, sizeof call->granted); /* No question is repeated word for word. */
+}
+
 /* The attempt that comes behind `index` of the old ticket, or why there is none. */
 static int
 next_attempt(struct model *model, int call_index, struct model_ticket *old, uint8_t index,
@@ -416,8 +427,12 @@ next_attempt(struct model *model, int call_index, struct model_ticket *old, uint
     call->tried_count = ticket->tried_count;
     memcpy(call->tried, ticket->tried, sizeof call->tried);
     ticket->revision = before.revision;
+    ticket->first_ms = before.first_ms;
+    if (!model_remembers(model, call)) {
+        call_is_learned(call, &before);
+    }
     if (ticket->attempt < policy->max_attempts &&
-        model->now_ms < call->first_ms + policy->cascade_budget_s * MODEL_SECOND_MS) {
+        model->now_ms < before.first_ms + policy->cascade_budget_s * MODEL_SECOND_MS) {
         ticket->want = before.want;
         decide(model, call_index, want, ticket, reply);
     } else {
@@ -493,6 +508,8 @@ model_restarted(struct model *model)
         call->attempt = 0;
         call->tried_count = 0;
         call->lease_contractor = -1;
+        call->ringing = -1;
+        call->declined = false;
         for (int t = 0; t < call->tickets_count; t++) {
             call->tickets[t].next_asked = false;
         }

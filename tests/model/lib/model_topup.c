@@ -51,6 +51,9 @@ model_topup_try(struct model *model, int contractor)
     model_window(who->zone, ZR_CAP_WINDOW_MONTH, model->now_ms, &month, &end);
     if (autotopup->monthly_max != 0 &&
         model_month_cents(model, contractor) + autotopup->amount > autotopup->monthly_max) {
+        autotopup->retry_ms = end; /* The new month's first instant. */
+        autotopup->retry_due = true;
+        autotopup->stamp = ++model->stamp;
         if (autotopup->limit_month != month) {
             autotopup->limit_month = month;
             model_event(
@@ -234,16 +237,16 @@ model_dispute_open(struct model *model, const struct zr_dispute_open_request *re
     if (leg == NULL) {
         return ZR_STATUS_NOT_FOUND;
     }
-    window_ms = (model_policy_of(model, model->calls[call].slot)->dispute_days + 1) * MODEL_DAY_MS;
-    if (model->now_ms >= leg->settled_ms + window_ms) {
-        return ZR_STATUS_DISPUTE_WINDOW;
-    }
     if (leg->dispute.opened_ms != 0) {
         dispute_fill(model, leg, reply);
         return ZR_STATUS_ALREADY_DISPUTED;
     }
     if (leg->credited == leg->amount) {
-        return ZR_STATUS_AMOUNT;
+        return ZR_STATUS_AMOUNT; /* However late. */
+    }
+    window_ms = (model_policy_of(model, model->calls[call].slot)->dispute_days + 1) * MODEL_DAY_MS;
+    if (model->now_ms >= leg->settled_ms + window_ms) {
+        return ZR_STATUS_DISPUTE_WINDOW;
     }
     provable =
         (request->reason == ZR_DISPUTE_DUPLICATE && is_provable_duplicate(model, call, index)) ||
