@@ -14,7 +14,7 @@ enum { CHANGES = COMMAND_CHANGES, ADMIN = COMMAND_ADMIN };
 static const struct command commands[] = {
     {"ping", NULL, ZR_OP_PING, 0, no_params, ping_run, "Ask whether the server answers"},
     {"import", "zips", ZR_OP_ZIP_PUT, CHANGES, import_zips_params, import_zips_run,
-     "Load the ZIP table from FILE.csv[.gz], all or nothing"},
+     "Load the ZIP table from a file, all or nothing"},
     {"category", "add", ZR_OP_CATEGORY_PUT, CHANGES, category_add_params, category_add_run,
      "Make a category with its rate"},
     {"category", "put", ZR_OP_CATEGORY_PUT, CHANGES, category_put_params, category_put_run,

@@ -65,8 +65,9 @@ front_help(int key, const char *text, void *input)
 
         (void)fprintf(stream, "  %-10s %-12s %s\n", commands[i].name, subcommand, commands[i].help);
     }
-    (void)fputs("\nExit: 0 done, 1 business refusal, 2 bad request or usage, 3 not executed, "
-                "connection,\n4 outcome unknown, 5 denied. See zipring(1).",
+    /* argp breaks lines of 80 by itself, wherever they are. */
+    (void)fputs("\nExit: 0 done, 1 business refusal, 2 bad request or usage,\n"
+                "3 not executed or no connection, 4 outcome unknown, 5 denied. See zipring(1).",
                 stream);
     (void)fclose(stream);
     return help;

@@ -39,7 +39,17 @@ help() { # ARGUMENT...: glibc's argp leaks two bytes when it prints help; its le
     matches "help of: $*" "Usage: zipring" "$out"
 }
 help
+listed=$(sed -n '/^Commands/,/^Exit/p' <<<"$out" | grep -v '^  [a-z]\|^Commands\|^Exit\|^$')
+check "help: every command on a line of its own" "" "$listed"
+check "help: no line past 79 columns" "" "$(grep '.\{80\}' <<<"$out")"
+matches "help: the exit codes, whole" "3 not executed or no connection" "$out"
 run 0 --version
+
+if command -v scdoc >/dev/null; then
+    for page in client/cli/*.scd client/man/*.scd server/*.scd bench/*.scd; do
+        check "a man page: $page" "" "$(scdoc <"$page" 2>&1 >/dev/null)"
+    done
+fi
 
 # Every command has its help, and says something there.
 for command in "import zips" "category add" "category put" "category list" "contractor add" \
