@@ -65,6 +65,19 @@ connect_judge_ticket(struct service *service, const struct request *request,
     return call_ticket_judge(&asker, ticket, connect->index, &answered_at_ms);
 }
 
+/* The request goes on with the newest ticket, as that candidate of it. */
+static void
+connect_take_newest(struct zr_connect_request *connect, const struct remembered_call *call,
+                    const struct ticket *newest, uint8_t place)
+{
+    connect->index = (uint8_t)(newest->attempt + place);
+    connect->ticket_length = call->ticket_length;
+    memcpy(connect->ticket, call->ticket, call->ticket_length);
+    if (connect->answered_at_ms != 0 && connect->answered_at_ms < newest->issued_ms) {
+        connect->answered_at_ms = newest->issued_ms; /* He rang before: it is his all the same. */
+    }
+}
+
 /*
  * A ticket of an older revision (M6): superseded, unless its contractor stands in the newest one
  * too; then the newest rate counts, and the request goes on with that ticket. First of all comes
@@ -92,13 +105,7 @@ connect_follow_revision(struct service *service, const struct request *request,
     }
     for (uint8_t i = 0; i < newest.candidates_count; i++) {
         if (newest.candidates[i].contractor == candidate->contractor) {
-            connect->index = (uint8_t)(newest.attempt + i);
-            connect->ticket_length = call->ticket_length;
-            memcpy(connect->ticket, call->ticket, call->ticket_length);
-            if (connect->answered_at_ms != 0 && connect->answered_at_ms < newest.issued_ms) {
-                connect->answered_at_ms =
-                    newest.issued_ms; /* He rang before: it is his all the same. */
-            }
+            connect_take_newest(connect, call, &newest, i);
             return ZR_STATUS_OK;
         }
     }

@@ -7,6 +7,7 @@
 #include "server/domain/usage.h"
 #include "tests/lib/domain_titles.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct dw_actor stranger = {ZR_ROLE_PORTAL, DW_PORTAL_TENANT + 40, 0};
@@ -216,7 +217,7 @@ test_r34_a_zone_that_will_change_is_read_as_the_new_one(void **state)
 
     assert_int_equal(dw_run(world, dw_portal, ZR_OP_SCHEDULE_PUT, &put), ZR_STATUS_OK);
     put.expected_version = 1;
-    (void)strcpy(put.timezone, "America/New_York");
+    (void)snprintf(put.timezone, sizeof put.timezone, "America/New_York");
     assert_int_equal(dw_run(world, dw_portal, ZR_OP_SCHEDULE_PUT, &put), ZR_STATUS_OK);
     assert_int_equal(dw_run(world, dw_portal, ZR_OP_SCHEDULE_GET, &get), ZR_STATUS_OK);
     assert_string_equal(world->reply.schedule_get_reply.timezone, "America/New_York");
