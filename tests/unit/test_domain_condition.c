@@ -1,6 +1,6 @@
 /*
  * test_domain_condition.c - conditions, their clocks and what is forfeited at their deadlines:
- * PAUSED, DRY, and several at once (M2, R36, R55, R62, R63, E13-E15, E70).
+ * PAUSED, DRY, and several at once (M2, R36, R55, R63, E13-E15, E70).
  */
 #include "server/domain/condition.h"
 #include "tests/lib/domain_titles.h"
@@ -370,7 +370,8 @@ test_an_outage_takes_no_title(void **state)
     assert_int_equal(dt_state(world, cascade.claims[0]), ZR_CLAIM_FORFEITED);
 }
 
-/* R36, R62: missing calls is measured, never silently forfeited: time alone takes no title. */
+/* R36: missing calls may rest somebody, and is never a silent forfeit: time alone takes no title.
+ */
 static void
 test_nothing_else_takes_a_title(void **state)
 {
