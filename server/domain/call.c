@@ -243,14 +243,9 @@ call_get(struct state *state, const struct command *command,
     if (!command_id_is_none(&request->call_id) && !command_id_is_none(&request->call_ref)) {
         return command_invalid(effects, &zr_call_get_request_shape, "call_ref");
     }
-    if (by_id) {
-        if (!call_find(state, command->tenant, &request->call_id, &call)) {
-            return ZR_STATUS_NOT_FOUND;
-        }
-    } else {
-        if (!call_open(state, &request->call_ref, &call)) {
-            return ZR_STATUS_NOT_FOUND;
-        }
+    if (by_id ? !call_find(state, command->tenant, &request->call_id, &call)
+              : !call_open(state, &request->call_ref, &call)) {
+        return ZR_STATUS_NOT_FOUND;
     }
     *reply = (struct zr_call_get_reply){
         .call_ref = call.call_ref,
