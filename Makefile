@@ -331,7 +331,7 @@ nightly: ## everything long: check, cover, museum, fuzz for hours, crash in full
 	@$(MAKE) museum
 	@$(MAKE) fuzz FUZZ_SECONDS=1800
 	@$(MAKE) crash CRASH_VOLUME=full
-	@BUILD=$(CURDIR)/$(OUT) MODEL_VOLUME=nightly tests/run.sh -t 14400 $(OUT)/tests/model/test_model
+	@BUILD=$(CURDIR)/$(OUT) MODEL_VOLUME=nightly timeout 14400 $(OUT)/tests/model/test_model
 	@$(MAKE) bench
 
 # ---- install -----------------------------------------------------------------------------------

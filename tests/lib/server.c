@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -297,6 +298,24 @@ server_restart(struct server *server)
     spawn(server);
 }
 
+/* Does nobody listen on the server's port? Then another socket can be bound beside port_fd. */
+static bool
+port_is_silent(const struct server *server)
+{
+    const int on = 1;
+    struct sockaddr_in address;
+    socklen_t address_bytes = sizeof address;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool silent;
+
+    CHECK(fd >= 0);
+    CHECK(getsockname(server->port_fd, (struct sockaddr *)&address, &address_bytes) == 0);
+    CHECK(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
+    silent = bind(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+    (void)close(fd);
+    return silent;
+}
+
 void
 server_kill(struct server *server)
 {
@@ -304,6 +323,10 @@ server_kill(struct server *server)
     CHECK(kill(server->pid, SIGKILL) == 0);
     CHECK(child_reap(server->pid) == SERVER_EXIT_KILLED);
     server->pid = 0;
+    /* The kernel takes an io_uring's sockets away a moment after the process is gone. */
+    while (!port_is_silent(server)) {
+        (void)sched_yield();
+    }
 }
 
 int

@@ -196,25 +196,23 @@ struct model_ticket {
         uint64_t phone;
     } candidates[4];
     int slot;
+    uint64_t caller;
     uint32_t qualify_ms;
     uint16_t ring_timeout_s;
     struct zr_route_reply reply; /* As the server gave it. */
-    bool next_asked;             /* ROUTE_NEXT gave an answer already: it is repeated. */
-    int next_status;
-    int next_ticket;
 };
 
 struct model_leg {
     int contractor;
     uint8_t index, rank, settlement;
-    bool unit, voicemail, ended, flagged, short_end, swept;
+    bool unit, voicemail, ended, flagged, short_end, swept, late_told;
     int64_t rate, hold, amount, credited;
     int64_t from_credit, from_main, from_write_off; /* How the charge was paid. */
     bool end_voicemail, end_short;                  /* Of its END. */
     uint32_t qualify_ms;                            /* Of its ticket. */
     uint32_t talk_ms;
     uint64_t connected_ms, answered_ms, ended_ms, alive_ms, settled_ms;
-    uint64_t issued_ms, ttl_ms, stamp;
+    uint64_t issued_ms, ttl_ms, sweep_ms, stamp;
     int duplicate_of; /* Charges of that caller that stood before this one. */
     struct {
         bool open;
@@ -232,17 +230,19 @@ struct model_call {
     bool exhausted;                  /* Nobody was left. */
     int slot;
     uint64_t caller; /* 0 = withheld. */
-    bool remembered; /* This server process saw its ROUTE. */
-    bool cancelled;  /* CALLER_CANCELLED was told to this process. */
-    bool durable;    /* A CONNECT or END was committed. */
-    uint8_t state;   /* enum zr_call_state, once durable. */
+    int charge_slot; /* Of the ticket of the newest leg, until the call was charged. */
+    uint64_t charge_caller;
+    uint8_t charge_revision; /* The newest that came to a leg. */
+    bool remembered;         /* This server process saw its ROUTE. */
+    bool cancelled;          /* CALLER_CANCELLED was told to this process. */
+    bool durable;            /* A CONNECT or END was committed. */
+    uint8_t state;           /* enum zr_call_state, once durable. */
     uint8_t revision;
     uint64_t first_ms;       /* Of the first ROUTE; what the budget counts from. */
     uint64_t known_until_ms; /* The server process may remember it until then. */
     bool screened;
     uint8_t attempt, tried_count; /* Attempts that ended, and whose they were. */
     int tried[8];
-    int route_ticket; /* What the newest ROUTE gave. */
     int tickets_count;
     struct model_ticket tickets[MODEL_TICKETS];
     int legs_count;
@@ -291,17 +291,7 @@ struct model_policy {
     uint32_t version;
 };
 
-/* Findings that are open: the model does as the server does, and counts where it matters. */
-enum model_known {
-    MODEL_KNOWN_ORDER, /* CONNECT: TICKET_SUPERSEDED before TICKET_EXPIRED. */
-    MODEL_KNOWN_LEASE, /* CONNECT refused with INVALID_FIELD gives the lease back. */
-    MODEL_KNOWN_ROUTE, /* ROUTE again behind an END without CONNECT: not played. */
-    MODEL_KNOWN_LIST,  /* CONNECT of a list's second leaves the first one's lease to run out. */
-    MODEL_KNOWN,
-};
-
 struct model {
-    uint64_t known[MODEL_KNOWN];
     uint64_t now_ms;
     uint64_t stamp;
     struct model_policy network, category[MODEL_CATEGORIES];
@@ -459,7 +449,8 @@ int model_dispute_open(struct model *model, const struct zr_dispute_open_request
 int model_dispute_resolve(struct model *model, const struct zr_dispute_resolve_request *request,
                           struct zr_dispute_reply *reply, bool *duplicate);
 
-/* ---- model_route.c, model_calls.c ------------------------------------------------------------ */
+/* ---- model_route.c, model_calls.c, model_end.c, model_settlement.c
+ * ------------------------------------------------------------ */
 
 /* ROUTE and ROUTE_NEXT: the server must repeat the reply it gave before, byte for byte. */
 enum { MODEL_REPEATED = -1000 };
@@ -504,6 +495,24 @@ int model_end(struct model *model, struct model_report report, const struct zr_e
 int model_decline(struct model *model, int call, const struct zr_decline_request *request,
                   bool *duplicate);
 void model_sweep(struct model *model, int call, int leg);
+
+/* Of one another only. A report was answered with that state; ended_leg: END's leg, else -1. */
+void model_report_done(struct model_call *call, uint8_t state, int ended_leg);
+/* Nobody's phone rings for that call any more, and its lease is over. */
+void model_silence(struct model_call *call);
+int model_ticket_judge(const struct model *model, const struct model_ticket *ticket, uint8_t index,
+                       uint64_t answered_at_ms);
+int model_leg_of(const struct model_call *call, int contractor);
+int model_leg_add(struct model *model, int call, const struct model_ticket *ticket, uint8_t index);
+void model_settlement_fill(const struct model *model, int call, int leg,
+                           struct zr_settlement_reply *reply);
+bool model_call_is_charged(const struct model_call *call);
+void model_leg_settle(struct model *model, int call, int leg, bool voicemail);
+uint32_t model_talk_cut(const struct model *model, int call, const struct model_leg *leg,
+                        uint32_t talk_ms, uint64_t at_ms);
+void model_talk_report(const struct model *model, int call, struct model_leg *leg,
+                       uint32_t talk_ms);
+
 /* The server process is gone: what only its memory held is lost. */
 void model_restarted(struct model *model);
 

@@ -196,8 +196,10 @@ model_charge(struct model *model, int call, int leg)
     row->hold = 0;
     row->amount = row->rate;
     room = model_available(model, row->contractor) +
-           model_overdraft(model, model->calls[call].slot, row->contractor, row->rate);
-    row->from_write_off = row->rate - least(row->rate, at_least_0(room));
+           model_overdraft(model, model->calls[call].charge_slot, row->contractor, row->rate);
+    /* What was held is the contractor's, whatever its overdraft is by now. */
+    row->from_write_off =
+        row->connected_ms != 0 && !row->swept ? 0 : row->rate - least(row->rate, at_least_0(room));
     row->from_credit = least(row->rate - row->from_write_off, at_least_0(who->credit));
     row->from_main = row->rate - row->from_write_off - row->from_credit;
     post(model, row->contractor, ZR_ACCOUNT_CREDIT, ZR_ACCOUNT_REVENUE_CALLS, row->from_credit);
@@ -210,8 +212,8 @@ model_charge(struct model *model, int call, int leg)
         (struct model_charge){.call = call,
                               .leg = leg,
                               .contractor = row->contractor,
-                              .category = model->slots[model->calls[call].slot].category,
-                              .caller = model->calls[call].caller,
+                              .category = model->slots[model->calls[call].charge_slot].category,
+                              .caller = model->calls[call].charge_caller,
                               .time_ms = model->now_ms};
 }
 

@@ -209,16 +209,15 @@ ticket_new(struct model *model, struct model_call *call)
         memmove(&call->tickets[0], &call->tickets[1],
                 (MODEL_TICKETS - 1) * sizeof call->tickets[0]);
         call->tickets_count--;
-        call->route_ticket -= call->route_ticket > 0;
     }
     ticket = &call->tickets[call->tickets_count++];
     *ticket = (struct model_ticket){.issued_ms = model->now_ms,
                                     .slot = call->slot,
                                     .first_ms = call->first_ms,
                                     .revision = call->revision,
+                                    .caller = call->caller,
                                     .qualify_ms = policy->qualify_ms,
-                                    .ring_timeout_s = policy->ring_timeout_s,
-                                    .next_ticket = -1};
+                                    .ring_timeout_s = policy->ring_timeout_s};
     ticket->expires_ms =
         model->now_ms + (uint64_t)(policy->cascade_budget_s + TICKET_EXTRA_S) * MODEL_SECOND_MS;
     return ticket;
@@ -234,9 +233,10 @@ route_fill(const struct model_call *call, const struct model_ticket *ticket,
     reply->attempt = ticket->attempt;
 }
 
-/* The ZIPs' cascades are not the same contractors in the same order and state (R41). */
+/* The ZIPs' cascades are not the same contractors, each as paused there, in the same order (R41):
+ * all else that can stand against them is the same in both. */
 static bool
-zips_differ(const struct model *model, int call, const struct zr_route_request *request)
+zips_differ(const struct model *model, const struct zr_route_request *request)
 {
     const int first = model_slot_at(model, request->zips[0], request->category);
 
@@ -249,7 +249,7 @@ zips_differ(const struct model *model, int call, const struct zr_route_request *
 
             if ((a < 0) != (b < 0) ||
                 (a >= 0 && (model->claims[a].contractor != model->claims[b].contractor ||
-                            model_reasons(model, call, a) != model_reasons(model, call, b)))) {
+                            model->claims[a].paused.on != model->claims[b].paused.on))) {
                 return true;
             }
         }
@@ -258,7 +258,7 @@ zips_differ(const struct model *model, int call, const struct zr_route_request *
 }
 
 static bool
-is_blocked(const struct model *model, const struct zr_route_request *request, int slot)
+is_blocked(const struct model *model, const struct zr_route_request *request)
 {
     const uint8_t least = model->network.attestation_min;
 
@@ -267,7 +267,6 @@ is_blocked(const struct model *model, const struct zr_route_request *request, in
             return true;
         }
     }
-    (void)slot;
     return least > 0 && (request->attestation == 0 || request->attestation > least);
 }
 
@@ -277,17 +276,18 @@ is_repeat(const struct model *model, const struct model_call *call,
           const struct zr_route_request *request)
 {
     return model_remembers(model, call) && !call->durable && !call->cancelled && !call->exhausted &&
-           model->now_ms < call->tickets[call->route_ticket].expires_ms &&
            memcmp(&call->granted, request, sizeof *request) == 0;
 }
 
-/* No new candidate once the caller has waited for the cascade's budget. */
+/* No attempt is left for the call, or the caller has waited for the cascade's budget. */
 static bool
-is_over_budget(const struct model *model, const struct model_call *call)
+is_used_up(const struct model *model, const struct model_call *call, int slot)
 {
-    const uint32_t budget_s = model_policy_of(model, call->slot)->rules.cascade_budget_s;
+    const struct zr_policy *policy = &model_policy_of(model, slot)->rules;
 
-    return model->now_ms >= call->first_ms + budget_s * MODEL_SECOND_MS;
+    return call->attempt >= policy->max_attempts ||
+           (call->first_ms != 0 &&
+            model->now_ms >= call->first_ms + policy->cascade_budget_s * MODEL_SECOND_MS);
 }
 
 /* What the switch says of the call this time. */
@@ -326,6 +326,35 @@ ticket_carry(struct model_ticket *ticket, const struct model_call *call)
     memcpy(ticket->tried, call->tried, sizeof ticket->tried);
 }
 
+/* Why there is no decision to make, in the order of outcomes.def. */
+static int
+route_judge(const struct model *model, const struct model_call *call,
+            const struct zr_route_request *request)
+{
+    const bool hold = (request->flags & HOLD) != 0;
+
+    if (hold && is_repeat(model, call, request)) {
+        return MODEL_REPEATED; /* Before any rule is asked (E31). */
+    }
+    if (request->zips_count > 1 && (request->flags & ADDRESS_CONFIRMED) == 0 &&
+        zips_differ(model, request)) {
+        return ZR_STATUS_NEED_ADDRESS;
+    }
+    if (is_blocked(model, request)) {
+        return ZR_STATUS_BLOCKED;
+    }
+    if (hold && (call->cancelled || (call->durable && call->state == ZR_CALL_ABANDONED))) {
+        return ZR_STATUS_ABANDONED;
+    }
+    if (hold && call->durable) {
+        return ZR_STATUS_CALL_CONNECTED;
+    }
+    return hold && is_used_up(model, call,
+                              model_slot_at(model, request->zips[0], request->category))
+               ? ZR_STATUS_EXHAUSTED
+               : ZR_STATUS_OK;
+}
+
 int
 model_route(struct model *model, const struct model_asker *asker, int call_index,
             const struct zr_route_request *request, struct zr_route_reply *reply)
@@ -333,50 +362,39 @@ model_route(struct model *model, const struct model_asker *asker, int call_index
     struct model_call *call = &model->calls[call_index];
     const bool hold = (request->flags & HOLD) != 0;
     struct model_ticket *ticket;
-    unsigned want = request->want;
+    unsigned want;
+    int status;
 
     if (!model_remembers(model, call)) {
         call->remembered = false;
         call->cancelled = false;
     }
-    if (hold && is_repeat(model, call, request) && !is_blocked(model, request, 0)) {
-        return MODEL_REPEATED;
-    }
-    if (request->zips_count > 1 && (request->flags & ADDRESS_CONFIRMED) == 0 &&
-        zips_differ(model, call_index, request)) {
+    status = route_judge(model, call, request);
+    if (status == ZR_STATUS_NEED_ADDRESS) {
         memcpy(reply->zips, request->zips, sizeof reply->zips);
-        return ZR_STATUS_NEED_ADDRESS;
     }
-    if (is_blocked(model, request, 0)) {
-        return ZR_STATUS_BLOCKED;
+    if (status == ZR_STATUS_EXHAUSTED) {
+        attempts_list(model, call->tried, call->tried_count, reply);
     }
-    if (hold && (call->durable || call->cancelled)) {
-        return ZR_STATUS_CALL_CONNECTED;
+    if (status != ZR_STATUS_OK) {
+        return status;
     }
     call_take_facts(model, asker, call, request);
     call_is_known(model, call, hold);
-    if (hold && (is_over_budget(model, call) ||
-                 call->attempt >= model_policy_of(model, call->slot)->rules.max_attempts)) {
-        attempts_list(model, call->tried, call->tried_count, reply);
-        return ZR_STATUS_EXHAUSTED;
-    }
-    if (want > model_policy_of(model, call->slot)->rules.max_attempts) {
-        want = model_policy_of(model, call->slot)->rules.max_attempts;
-    }
     ticket = ticket_new(model, call);
     ticket->query = !hold;
     if (hold) {
         ticket_carry(ticket, call);
     }
     ticket->want = request->want;
-    decide(model, call_index, want, ticket, reply);
+    want = (unsigned)(model_policy_of(model, call->slot)->rules.max_attempts - ticket->attempt);
+    decide(model, call_index, request->want < want ? request->want : want, ticket, reply);
     route_fill(call, ticket, reply);
     if (reply->candidates_count == 0) {
         call->tickets_count--;
         reply->expires_ms = 0;
         return ZR_STATUS_NO_COVERAGE;
     }
-    call->route_ticket = call->tickets_count - 1;
     call->granted = *request;
     call->exhausted = false;
     if (hold) {
@@ -403,17 +421,15 @@ call_is_learned(struct model_call *call, const struct model_ticket *ticket)
 
 /* The attempt that comes behind `index` of the old ticket, or why there is none. */
 static int
-next_attempt(struct model *model, int call_index, struct model_ticket *old, uint8_t index,
+next_attempt(struct model *model, int call_index, const struct model_ticket *old, uint8_t index,
              struct zr_route_reply *reply)
 {
     struct model_call *call = &model->calls[call_index];
     const struct zr_policy *policy = &model_policy_of(model, call->slot)->rules;
     const struct model_ticket before = *old;
     unsigned want;
-    const int old_place = (int)(old - call->tickets) - (call->tickets_count == MODEL_TICKETS);
     struct model_ticket *ticket = ticket_new(model, call);
 
-    old = old_place >= 0 ? &call->tickets[old_place] : NULL; /* The oldest had to go. */
     memcpy(ticket->tried, before.tried, sizeof ticket->tried);
     ticket->tried_count = before.tried_count;
     for (int i = 0; i <= index - before.attempt; i++) {
@@ -428,6 +444,8 @@ next_attempt(struct model *model, int call_index, struct model_ticket *old, uint
     memcpy(call->tried, ticket->tried, sizeof call->tried);
     ticket->revision = before.revision;
     ticket->first_ms = before.first_ms;
+    ticket->slot = before.slot;
+    ticket->caller = before.caller;
     if (!model_remembers(model, call)) {
         call_is_learned(call, &before);
     }
@@ -439,10 +457,6 @@ next_attempt(struct model *model, int call_index, struct model_ticket *old, uint
         attempts_list(model, ticket->tried, ticket->tried_count, reply);
     }
     route_fill(call, ticket, reply);
-    if (old != NULL) {
-        old->next_asked = reply->candidates_count > 0;
-        old->next_status = reply->candidates_count > 0 ? ZR_STATUS_OK : ZR_STATUS_EXHAUSTED;
-    }
     if (reply->candidates_count == 0) {
         call->tickets_count--;
         call->exhausted = true;
@@ -450,6 +464,56 @@ next_attempt(struct model *model, int call_index, struct model_ticket *old, uint
     }
     ring_begin(model, call_index, ticket);
     return ZR_STATUS_OK;
+}
+
+/* Who talked to the caller after that attempt: the question is of before (R35, E33). */
+static bool
+somebody_talked_since(const struct model_call *call, const struct model_ticket *ticket,
+                      uint8_t index)
+{
+    for (int l = 0; l < call->legs_count; l++) {
+        const int contractor = call->legs[l].contractor;
+        bool knows = is_tried(ticket, contractor);
+
+        for (int i = 0; i <= index - ticket->attempt; i++) {
+            knows = knows || ticket->candidates[i].contractor == contractor;
+        }
+        if (!knows && call->legs[l].ended) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+next_is_repeat(const struct model *model, const struct model_call *call,
+               const struct model_ticket *ticket, uint8_t index)
+{
+    return model_remembers(model, call) && !call->cancelled && !call->exhausted &&
+           (!call->durable || call->state == ZR_CALL_RINGING) &&
+           call->revision == ticket->revision && call->attempt == index + 1 &&
+           !somebody_talked_since(call, ticket, index);
+}
+
+/* The ticket first, then the call's state. */
+static int
+next_judge(const struct model *model, const struct model_call *call,
+           const struct model_ticket *ticket, uint8_t index)
+{
+    const bool remembers = model_remembers(model, call);
+
+    if (model->now_ms >= ticket->expires_ms) {
+        return ZR_STATUS_TICKET_EXPIRED;
+    }
+    if ((remembers && (ticket->revision < call->revision || call->attempt > index + 1)) ||
+        ticket->revision < call->charge_revision || somebody_talked_since(call, ticket, index)) {
+        return ZR_STATUS_TICKET_SUPERSEDED;
+    }
+    if (call->cancelled || (call->durable && call->state == ZR_CALL_ABANDONED)) {
+        return ZR_STATUS_ABANDONED;
+    }
+    return call->durable && call->state != ZR_CALL_RINGING ? ZR_STATUS_CALL_CONNECTED
+                                                           : ZR_STATUS_OK;
 }
 
 int
@@ -465,25 +529,19 @@ model_route_next(struct model *model, int call_index, int ticket_index,
     if (ticket->query || place < 0 || place >= ticket->candidates_count) {
         return ZR_STATUS_BAD_TICKET;
     }
-    if (model->now_ms >= ticket->expires_ms) {
-        return ZR_STATUS_TICKET_EXPIRED;
-    }
-    if (call->durable && call->state != ZR_CALL_RINGING) {
-        return call->state == ZR_CALL_ABANDONED ? ZR_STATUS_ABANDONED : ZR_STATUS_CALL_CONNECTED;
-    }
-    if (model_remembers(model, call) && ticket->revision < call->revision) {
-        return ZR_STATUS_TICKET_SUPERSEDED;
-    }
-    if (call->cancelled) {
-        return ZR_STATUS_ABANDONED;
-    }
-    if (ticket->next_asked) {
+    if (next_is_repeat(model, call, ticket, request->index)) {
         return MODEL_REPEATED;
     }
+    status = next_judge(model, call, ticket, request->index);
+    if (status != ZR_STATUS_OK) {
+        return status;
+    }
     contractor = ticket->candidates[place].contractor;
-    call->lease_contractor = -1;
-    call->ringing = -1;
+    model_silence(call);
     if (request->outcome == ZR_OUTCOME_CALLER_CANCELLED) {
+        if (!model_remembers(model, call)) {
+            call_is_learned(call, ticket);
+        }
         call->cancelled = true;
         return ZR_STATUS_ABANDONED;
     }
@@ -510,8 +568,5 @@ model_restarted(struct model *model)
         call->lease_contractor = -1;
         call->ringing = -1;
         call->declined = false;
-        for (int t = 0; t < call->tickets_count; t++) {
-            call->tickets[t].next_asked = false;
-        }
     }
 }

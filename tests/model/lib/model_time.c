@@ -275,11 +275,9 @@ tell_calls(const struct model *model, const struct look *look)
 
         for (int l = 0; l < call->legs_count; l++) {
             const struct model_leg *leg = &call->legs[l];
-            const uint32_t max_call_s = model_policy_of(model, call->slot)->rules.max_call_s;
 
             if (leg->connected_ms != 0 && !leg->ended && !leg->swept) {
-                tell(look, (struct timer){leg->connected_ms + max_call_s * MODEL_SECOND_MS,
-                                          leg->stamp, TIMER_SWEEP, index, l});
+                tell(look, (struct timer){leg->sweep_ms, leg->stamp, TIMER_SWEEP, index, l});
             }
         }
     }

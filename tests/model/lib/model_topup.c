@@ -30,6 +30,20 @@ model_month_cents(const struct model *model, int contractor)
     return sum;
 }
 
+/* The first instant of the next local month. */
+static uint64_t
+month_end_ms(const struct model *model, int contractor)
+{
+    const int zone = model->contractors[contractor].zone;
+    int year;
+    int month;
+    int month_day;
+
+    model_date(model_local_ms(zone, model->now_ms) / MODEL_DAY_MS, &year, &month, &month_day);
+    return model_midnight_ms(zone, month == 12 ? model_day(year + 1, 1, 1)
+                                               : model_day(year, month + 1, 1));
+}
+
 /* Ask with the method whose turn it is, if money is short and the month allows it. */
 void
 model_topup_try(struct model *model, int contractor)
@@ -51,7 +65,7 @@ model_topup_try(struct model *model, int contractor)
     model_window(who->zone, ZR_CAP_WINDOW_MONTH, model->now_ms, &month, &end);
     if (autotopup->monthly_max != 0 &&
         model_month_cents(model, contractor) + autotopup->amount > autotopup->monthly_max) {
-        autotopup->retry_ms = end; /* The new month's first instant. */
+        autotopup->retry_ms = month_end_ms(model, contractor); /* Asked again then. */
         autotopup->retry_due = true;
         autotopup->stamp = ++model->stamp;
         if (autotopup->limit_month != month) {
@@ -218,9 +232,9 @@ static bool
 is_provable_duplicate(const struct model *model, int call, int leg)
 {
     const struct model_leg *row = &model->calls[call].legs[leg];
-    const uint32_t days = model_policy_of(model, model->calls[call].slot)->rules.dup_days;
+    const uint32_t days = model_policy_of(model, model->calls[call].charge_slot)->rules.dup_days;
 
-    return model->calls[call].caller != 0 && row->duplicate_of > 0 && days > 0;
+    return model->calls[call].charge_caller != 0 && row->duplicate_of > 0 && days > 0;
 }
 
 int
@@ -244,7 +258,8 @@ model_dispute_open(struct model *model, const struct zr_dispute_open_request *re
     if (leg->credited == leg->amount) {
         return ZR_STATUS_AMOUNT; /* However late. */
     }
-    window_ms = (model_policy_of(model, model->calls[call].slot)->dispute_days + 1) * MODEL_DAY_MS;
+    window_ms =
+        (model_policy_of(model, model->calls[call].charge_slot)->dispute_days + 1) * MODEL_DAY_MS;
     if (model->now_ms >= leg->settled_ms + window_ms) {
         return ZR_STATUS_DISPUTE_WINDOW;
     }

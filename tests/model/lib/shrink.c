@@ -46,9 +46,6 @@ run_play(const struct operation *operations, uint32_t count, uint64_t seed, FILE
         for (int i = 0; i < PLAY_KINDS; i++) {
             totals->played[i] += session.played[i];
         }
-        for (int i = 0; i < MODEL_KNOWN; i++) {
-            totals->known[i] += model.known[i];
-        }
     }
     (void)snprintf(last_what, sizeof last_what, "%s", session.differs ? session.what : "");
     if (session.differs) {
@@ -104,8 +101,8 @@ shrink(struct operation *operations, uint32_t count, uint64_t seed, uint32_t run
                 from += chunk;
             }
         }
-        chunk = removed && chunk > 1 && chunk <= count ? chunk : chunk / 2;
-        chunk = chunk > count / 2 && count > 1 ? count / 2 : chunk;
+        /* Single operations again and again, until each of them is needed. */
+        chunk = removed && chunk == 1 ? 1 : chunk / 2;
     }
     free(trial);
     return count;

@@ -13,7 +13,6 @@
 struct run_totals {
     uint64_t steps, skipped, restarts, runs, failed;
     uint64_t played[PLAY_KINDS];
-    uint64_t known[8]; /* enum model_known */
 };
 
 /*
