@@ -416,14 +416,18 @@ test_the_caller_hangs_up_while_it_rings(void **state)
     const uint32_t contractor = dw_contractor(world, 5000);
     const struct ticket ticket = dw_ticket(world, &contractor, 1);
     const struct zr_end_request nobody = {.index = NONE};
+    uint64_t commit_seq;
 
     assert_int_equal(dw_end(world, &ticket, &ticket, nobody), ZR_STATUS_OK);
     assert_int_equal(world->reply.settlement_reply.state, ZR_CALL_ABANDONED);
     assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_NONE);
     assert_false(world->effects.duplicate);
+    commit_seq = world->reply.settlement_reply.commit_seq;
+    (void)dw_contractor(world, 5000); /* The log goes on. */
     assert_int_equal(dw_end(world, &ticket, NULL, nobody), ZR_STATUS_OK);
     assert_true(world->effects.duplicate);
     assert_false(world->state.changed);
+    assert_int_equal(world->reply.settlement_reply.commit_seq, commit_seq);
     /* He had answered after all, and the END of his leg says so. */
     world->now_ms += 60 * DW_SECOND_MS;
     assert_int_equal(dw_end(world, &ticket, &ticket,
