@@ -36,13 +36,13 @@ check() { # what, expected, found
 
 # Sanitized libraries want their runtime in the program too.
 flags=()
-case $bin in
-*/san*) flags=(-fsanitize=address,undefined) ;;
-*/tsan*) flags=(-fsanitize=thread) ;;
-*/cover*) flags=(-fprofile-instr-generate) ;;
+case ${bin##*/} in
+san*) flags=(-fsanitize=address,undefined) ;;
+tsan*) flags=(-fsanitize=thread) ;;
+cover*) flags=(-fprofile-instr-generate) ;;
 esac
 compiler=gcc
-case $bin in *-clang*) compiler=clang ;; esac
+case ${bin##*/} in *-clang*) compiler=clang ;; esac
 
 for source in client/examples/*.c; do
     name=$(basename "$source" .c)
