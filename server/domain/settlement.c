@@ -302,10 +302,17 @@ settlement_expected(const struct call_leg_row *leg, uint32_t talk_ms, bool voice
 {
     /* What the END that closed the leg said, it may say again: it was taken as no reason. */
     const bool talked = talk_ms >= leg->qualify_ms || (leg->flags & LEG_SHORT_END) != 0;
-    const bool machine = voicemail && (leg->flags & LEG_VOICEMAIL) == 0;
+    const bool machine_known = (leg->flags & LEG_VOICEMAIL) != 0;
+    const bool machine = voicemail && !machine_known;
 
+    /* Credited in full: by that END's own evidence (E73), else by a dispute, which END knows not.
+     */
+    if (leg->settlement == ZR_SETTLEMENT_CREDITED && machine_known) {
+        return voicemail ? leg->settlement : (uint8_t)ZR_SETTLEMENT_CHARGED;
+    }
     switch ((enum zr_settlement)leg->settlement) {
     case ZR_SETTLEMENT_CHARGED:
+    case ZR_SETTLEMENT_CREDITED:
     case ZR_SETTLEMENT_FREE_DUPLICATE:
     case ZR_SETTLEMENT_FREE_CALL_ALREADY_CHARGED:
     case ZR_SETTLEMENT_FREE_UNSCREENED:
@@ -320,7 +327,6 @@ settlement_expected(const struct call_leg_row *leg, uint32_t talk_ms, bool voice
         }
         return talked ? (uint8_t)ZR_SETTLEMENT_CHARGED : leg->settlement;
     case ZR_SETTLEMENT_FREE_VOICEMAIL:
-    case ZR_SETTLEMENT_CREDITED:
         return voicemail ? leg->settlement : (uint8_t)ZR_SETTLEMENT_CHARGED;
     case ZR_SETTLEMENT_OPEN:
     case ZR_SETTLEMENT_FREE_MISMATCH:

@@ -123,6 +123,34 @@ test_e59_a_second_dispute(void **state)
     assert_int_equal(money_events(world, contractor, ZR_EVENT_DISPUTE_OPENED), 1);
 }
 
+/* E46, M4 "Exactly once": a dispute that was credited in full is nothing that END said: the very
+ * END again contradicts nothing, and other facts are refused as they were before it. */
+static void
+test_e46_a_credit_does_not_make_end_contradict_itself(void **state)
+{
+    static const struct {
+        uint32_t talk_ms;
+        uint8_t voicemail;
+        uint16_t status;
+    } rows[] = {{60000, 0, ZR_STATUS_OK},
+                {1000, 0, ZR_STATUS_SETTLEMENT_FINAL},
+                {60000, 1, ZR_STATUS_SETTLEMENT_FINAL}};
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 9000);
+    const struct ticket ticket = money_charge(world, contractor);
+
+    assert_int_equal(dispute_open(world, &ticket, ZR_DISPUTE_SPAM), ZR_STATUS_OK);
+    assert_int_equal(dispute_resolve(world, &ticket, DW_RATE), ZR_STATUS_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct zr_end_request end = {.talk_ms = rows[i].talk_ms,
+                                           .voicemail = rows[i].voicemail};
+
+        assert_int_equal(dw_end(world, &ticket, &ticket, end), rows[i].status);
+        assert_int_equal(world->effects.duplicate, rows[i].status == ZR_STATUS_OK);
+        assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_CREDITED);
+    }
+}
+
 /* R69, I9: only a charge, only one's own. */
 static void
 test_what_cannot_be_disputed(void **state)
@@ -356,6 +384,7 @@ main(void)
         DW_TEST(test_a_dispute_stays_open),
         DW_TEST(test_e59_the_window),
         DW_TEST(test_e59_a_second_dispute),
+        DW_TEST(test_e46_a_credit_does_not_make_end_contradict_itself),
         DW_TEST(test_what_cannot_be_disputed),
         DW_TEST(test_e60_a_provable_duplicate),
         DW_TEST(test_what_is_no_duplicate),

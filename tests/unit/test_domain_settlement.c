@@ -165,8 +165,10 @@ test_what_a_repeated_end_would_give(void **state)
         {SHORT, true, ZR_SETTLEMENT_FREE_VOICEMAIL, ZR_SETTLEMENT_FREE_VOICEMAIL},
         {LONG, true, ZR_SETTLEMENT_FREE_VOICEMAIL, ZR_SETTLEMENT_FREE_VOICEMAIL},
         {LONG, false, ZR_SETTLEMENT_FREE_VOICEMAIL, ZR_SETTLEMENT_CHARGED},
-        {SHORT, true, ZR_SETTLEMENT_CREDITED, ZR_SETTLEMENT_CREDITED},
-        {LONG, false, ZR_SETTLEMENT_CREDITED, ZR_SETTLEMENT_CHARGED},
+        /* By a dispute, that is, for END said of no machine. */
+        {SHORT, true, ZR_SETTLEMENT_CREDITED, ZR_SETTLEMENT_FREE_VOICEMAIL},
+        {LONG, false, ZR_SETTLEMENT_CREDITED, ZR_SETTLEMENT_CREDITED},
+        {SHORT, false, ZR_SETTLEMENT_CREDITED, ZR_SETTLEMENT_FREE_SHORT},
         {LONG, false, ZR_SETTLEMENT_OPEN, ZR_SETTLEMENT_OPEN},
         {LONG, true, ZR_SETTLEMENT_FREE_MISMATCH, ZR_SETTLEMENT_FREE_MISMATCH},
         {SHORT, false, ZR_SETTLEMENT_STALE_VOID, ZR_SETTLEMENT_STALE_VOID},
@@ -210,6 +212,9 @@ test_the_end_that_was_taken_does_not_contradict_itself(void **state)
 
         assert_int_equal(settlement_expected(&leg, rows[i].talk_ms, rows[i].voicemail),
                          rows[i].stored);
+        if (rows[i].stored == ZR_SETTLEMENT_CREDITED) { /* By its evidence: without it, charged. */
+            assert_int_equal(settlement_expected(&leg, LONG, false), ZR_SETTLEMENT_CHARGED);
+        }
     }
 }
 
