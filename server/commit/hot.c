@@ -4,6 +4,7 @@
 #include "server/commit/hot.h"
 
 #include "protocol/check.h"
+#include "server/domain/usage.h"
 
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -213,16 +214,6 @@ hot_ring_lose(struct hot *hot, uint32_t contractor)
     entry_unlock(entry);
 }
 
-bool
-hot_ring_counts(struct hot *hot, uint32_t contractor)
-{
-    struct hot_entry *entry = entry_lock(hot, contractor);
-    const bool counts = (entry->flags & HOT_RING_COUNTS) != 0;
-
-    entry_unlock(entry);
-    return counts;
-}
-
 static void
 entry_lease_give(struct hot *hot, struct hot_entry *entry, uint32_t leases, int64_t cents)
 {
@@ -271,19 +262,6 @@ hot_rows_of(struct eligibility_contractor *rows, const struct contractor_row *co
     rows->dest_down = rows->phone == 0 && contractor->phones_count > 0;
 }
 
-/* Is a ring of this contractor anything but a memory? */
-static bool
-ring_counts(const struct eligibility_profile *profile, uint8_t modes)
-{
-    bool capped = (profile->bits & PROFILE_CAPS) != 0 && profile->caps.spacing_s > 0;
-
-    for (unsigned window = 0; window < CAP_WINDOWS; window++) {
-        capped = capped || ((profile->bits & PROFILE_CAPS) != 0 &&
-                            profile->caps.limits[window][ZR_CAP_MEASURE_CALLS - 1] >= 0);
-    }
-    return capped || (modes & MODE_APP) != 0;
-}
-
 static void
 entry_set_rows(struct hot_entry *entry, const struct eligibility_contractor *rows)
 {
@@ -303,7 +281,8 @@ static void
 entry_set_profile(struct hot_entry *entry, struct eligibility_profile *profile,
                   const struct eligibility_profile *rows)
 {
-    const bool ring = ring_counts(rows, entry->modes);
+    const bool ring =
+        usage_ring_matters((rows->bits & PROFILE_CAPS) != 0 ? &rows->caps : NULL, entry->modes);
     const bool no_duplicates =
         (rows->bits & PROFILE_FILTERS) != 0 && rows->filters.no_duplicates != 0;
 

@@ -47,17 +47,14 @@ enum hot_lease {
 /*
  * Take a lease of `rate_cents` if `call` judged again under the lock still finds it eligible.
  * Otherwise REFUSED, with the reasons found. Rings count where they are capped, spaced or shown
- * in an app; such a ring is counted here at once and leaves this count when RINGS has put it
- * into the usage row (E26). Workers.
+ * in an app (usage_ring_matters); such a ring is counted here at once and leaves this count when
+ * RINGS has put it into the usage row (E26). Workers.
  */
 enum hot_lease hot_lease_take(struct hot *hot, uint32_t contractor,
                               const struct eligibility_call *call, uint32_t *reasons);
 
 /* The log will never hear of a ring that was counted: its queue was full. Workers. */
 void hot_ring_lose(struct hot *hot, uint32_t contractor);
-
-/* Do this contractor's rings count? Then the log hears of its misses too. Workers. */
-bool hot_ring_counts(struct hot *hot, uint32_t contractor);
 
 /* Give a lease back. Workers. */
 void hot_lease_give(struct hot *hot, uint32_t contractor, int64_t rate_cents);

@@ -2,10 +2,11 @@
  * rings.h - what workers saw ring, on its way into the log.
  *
  * A ring is a fact that only a worker knows: no reply waits for the disk when a phone starts to
- * ring. Where it counts (caps, spacing, cool-down, an app that shows it) the worker puts it into
- * this bounded queue, and the committer makes RINGS commands of it, which apply like any other:
- * so usage and its events are durable, in order, and the same in a replay. A crash loses at most
- * the queue; a full one refuses the fact and counts it.
+ * ring. Its begin where that counts (caps, spacing, an app that shows it), and every miss, which
+ * the answer rate counts (R62), the worker puts into this bounded queue, and the committer makes
+ * RINGS commands of it, which apply like any other: so usage and its events are durable, in order,
+ * and the same in a replay. A crash loses at most the queue; a full one refuses the fact and counts
+ * it.
  *
  * A fact does not wake the committer: with nothing else to do it finds it within 50 ms. Nobody
  * waits for that. The ring itself counts at once, in hot.h, and whatever command comes first finds

@@ -5,6 +5,7 @@
 #include "server/domain/profile.h"
 
 #include "protocol/check.h"
+#include "server/domain/answer_rate.h"
 #include "server/domain/condition.h"
 #include "server/domain/usage.h"
 
@@ -104,13 +105,17 @@ profile_caps_get(struct state *state, const struct command *command,
 {
     struct contractor_row contractor;
     struct usage_row usage = {0};
+    struct answer_rate rate;
     struct caps_row row;
 
     if (!contractor_find_own(state, command, request->contractor, &contractor)) {
         return ZR_STATUS_NOT_FOUND;
     }
     (void)state_usage_get(state, request->contractor, &usage);
+    rate = answer_rate_of(state, command, request->contractor);
     reply->contractor = request->contractor;
+    reply->rings_30d = rate.rings;
+    reply->answered_30d = rate.answered;
     if (usage.cooldown_until_ms > command->time_ms) {
         reply->cooldown_until_ms = usage.cooldown_until_ms;
     }

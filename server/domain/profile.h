@@ -6,8 +6,7 @@
  * can be judged from the record alone is refused here; what depends on the call is judged for
  * every candidate (eligibility.h).
  *
- * Usage is counted from the first cap on: a cap that is set in the middle of a day begins to
- * count then.
+ * CAPS_GET tells what was used of them, and how the contractor answers its calls (R62).
  */
 #ifndef ZR_PROFILE_H
 #define ZR_PROFILE_H

@@ -6,9 +6,9 @@
  * clock; what is said to be exclusive is over at that very millisecond.
  *
  * Two kinds of table. Rows of *direct* tables are written in the command's own transaction. Rows
- * of *folded* tables (wallet, usage, account, call index, duplicate index) would dirty a random
- * page per call; they change in memory, their new images stand in the journal row, and they are
- * written back a few at a time (architecture.md "State").
+ * of *folded* tables (wallet, usage, answer rate, account, call index, duplicate index) would dirty
+ * a random page per call; they change in memory, their new images stand in the journal row, and
+ * they are written back a few at a time (architecture.md "State").
  */
 #ifndef ZR_ROWS_H
 #define ZR_ROWS_H
@@ -30,6 +30,7 @@ enum {
     SCHEDULE_VACATIONS_MAX = 8,
     CAP_WINDOWS = 4,  /* enum zr_cap_window - 1 */
     CAP_MEASURES = 3, /* enum zr_cap_measure - 1 */
+    ANSWER_RATE_DAYS = 30,
     FILTER_CALLERS_MAX = 16,
     FILTER_PARTNERS_MAX = 8,
     TOPUP_METHODS_MAX = 4,
@@ -220,8 +221,7 @@ struct usage_window {
     uint32_t connects;
 };
 
-/* Folded. What was used of the caps, and how the phone behaves. Only contractors with caps,
- * misses that matter or a broken destination have one. */
+/* Folded. What was used of the caps, and how the phone behaves. */
 struct usage_row {
     struct usage_window windows[CAP_WINDOWS];
     uint64_t last_ring_ms; /* Spacing. */
@@ -232,6 +232,20 @@ struct usage_row {
     uint32_t reserved;
 };
 _Static_assert(sizeof(struct usage_row) == 160, "stored layout");
+
+struct answer_day {
+    uint16_t answered; /* Both stay at UINT16_MAX. */
+    uint16_t missed;
+};
+
+/* Folded. How a contractor took the calls of the last days (answer_rate.h). */
+struct answer_rate_row {
+    struct answer_day days[ANSWER_RATE_DAYS]; /* Day d stands at d % ANSWER_RATE_DAYS. */
+    uint32_t day;                             /* The newest, in UTC days since 1970-01-01. */
+    uint8_t told;                             /* ANSWER_RATE_LOW was, and it is still low. */
+    uint8_t reserved[3];
+};
+_Static_assert(sizeof(struct answer_rate_row) == 128, "stored layout");
 
 /* Whom a contractor takes no calls from. */
 struct filters_row {

@@ -90,6 +90,10 @@ void state_filters_put(struct state *state, uint32_t contractor, const struct fi
 /* False leaves *row all zero: nothing used. In a snapshot it may be older than its commit. */
 bool state_usage_get(struct state *state, uint32_t contractor, struct usage_row *row);
 void state_usage_put(struct state *state, uint32_t contractor, const struct usage_row *row);
+/* The same: nothing rang. Whoever routes has no use for it, so a put publishes nothing. */
+bool state_answer_rate_get(struct state *state, uint32_t contractor, struct answer_rate_row *row);
+void state_answer_rate_put(struct state *state, uint32_t contractor,
+                           const struct answer_rate_row *row);
 
 /* Callers that nobody is rung for (SUPPRESS_PUT), by E.164 number. */
 bool state_suppress_get(struct state *state, uint64_t caller, uint32_t *version);

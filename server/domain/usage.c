@@ -4,6 +4,7 @@
 #include "server/domain/usage.h"
 
 #include "protocol/check.h"
+#include "server/domain/answer_rate.h"
 #include "server/domain/event.h"
 #include "server/domain/localtime.h"
 #include "server/domain/policy.h"
@@ -197,32 +198,91 @@ count_failure(struct counting *counting, const struct zr_ring_fact *ring)
 }
 
 static void
-count_miss(struct counting *counting, const struct zr_ring_fact *ring)
+count_miss(struct counting *counting, const struct zr_ring_fact *ring,
+           const struct policy_row *policy)
 {
     struct usage_row *usage = &counting->usage;
-    struct policy_row policy;
 
     count_failure(counting, ring);
-    (void)policy_for_slot(counting->state, ring->zip, ring->category, &policy);
     if (usage->misses < UINT16_MAX) {
         usage->misses++;
     }
-    if (policy.cooldown_misses == 0 || usage->misses < policy.cooldown_misses) {
+    if (policy->cooldown_misses == 0 || usage->misses < policy->cooldown_misses) {
         return;
     }
     usage->misses = 0;
-    usage->cooldown_until_ms = ring->time_ms + (uint64_t)policy.cooldown_s * MS_PER_S;
+    usage->cooldown_until_ms = ring->time_ms + (uint64_t)policy->cooldown_s * MS_PER_S;
     event_emit(counting->state, counting->command,
                &(struct event_row){.type = ZR_EVENT_COOLDOWN,
                                    .contractor = counting->contractor,
                                    .deadline_ms = usage->cooldown_until_ms});
 }
 
+bool
+usage_ring_matters(const struct caps_row *caps, uint8_t modes)
+{
+    bool matters = (modes & MODE_APP) != 0 || (caps != NULL && caps->spacing_s > 0);
+
+    for (unsigned window = 0; caps != NULL && window < CAP_WINDOWS; window++) {
+        matters = matters || caps->limits[window][ZR_CAP_MEASURE_CALLS - 1] >= 0;
+    }
+    return matters;
+}
+
+/* Is this miss more than a figure of the answer rate? Where nobody looks at misses in a row none
+ * are counted: a plain miss leaves row and profile as they are, and routing as fast as it was. */
+static bool
+miss_matters(struct state *state, const struct zr_ring_fact *ring, const struct contractor_row *row,
+             const struct policy_row *policy)
+{
+    struct usage_row usage;
+    struct caps_row caps;
+
+    if (policy->cooldown_misses > 0 || ring->outcome == ZR_OUTCOME_FAILED) {
+        return true;
+    }
+    if (state_usage_get(state, ring->contractor, &usage) && usage.failures > 0) {
+        return true; /* It rang, which ends a row of failures. */
+    }
+    return usage_ring_matters(
+        (row->profile & PROFILE_CAPS) != 0 && state_caps_get(state, ring->contractor, &caps) ? &caps
+                                                                                             : NULL,
+        row->modes);
+}
+
+static void
+begin_apply(struct state *state, const struct command *command, const struct zr_ring_fact *ring,
+            const struct contractor_row *row)
+{
+    struct counting counting;
+
+    counting_begin(&counting, state, command, ring->contractor, row);
+    count_ring(&counting, ring);
+    counting_mark(&counting);
+    counting_end(&counting);
+}
+
+static void
+miss_apply(struct state *state, const struct command *command, const struct zr_ring_fact *ring,
+           const struct contractor_row *row)
+{
+    struct policy_row policy;
+    struct counting counting;
+
+    (void)policy_for_slot(state, ring->zip, ring->category, &policy);
+    if (miss_matters(state, ring, row, &policy)) {
+        counting_begin(&counting, state, command, ring->contractor, row);
+        count_miss(&counting, ring, &policy);
+        counting_mark(&counting);
+        counting_end(&counting);
+    }
+    answer_rate_count(state, command, ring->contractor, false);
+}
+
 static void
 ring_apply(struct state *state, const struct command *command, const struct zr_ring_fact *ring)
 {
     struct contractor_row row;
-    struct counting counting;
 
     if (!state_contractor_get(state, ring->contractor, &row)) {
         return;
@@ -236,17 +296,11 @@ ring_apply(struct state *state, const struct command *command, const struct zr_r
                                    .zip = ring->zip,
                                    .category = ring->category,
                                    .code = ring->outcome == 0 ? ring->rank : ring->outcome});
-    if (ring->outcome == ZR_OUTCOME_CALLER_CANCELLED) {
-        return; /* The caller's doing, not the contractor's. */
-    }
-    counting_begin(&counting, state, command, ring->contractor, &row);
     if (ring->outcome == 0) {
-        count_ring(&counting, ring);
-    } else {
-        count_miss(&counting, ring);
+        begin_apply(state, command, ring, &row);
+    } else if (ring->outcome != ZR_OUTCOME_CALLER_CANCELLED) { /* That is the caller's doing. */
+        miss_apply(state, command, ring, &row);
     }
-    counting_mark(&counting);
-    counting_end(&counting);
 }
 
 uint16_t
@@ -280,6 +334,7 @@ usage_connect(struct state *state, const struct command *command, uint32_t contr
     counting.usage.misses = 0;
     counting.usage.failures = 0;
     counting_end(&counting);
+    answer_rate_count(state, command, contractor, true);
 }
 
 void

@@ -1,8 +1,9 @@
 /*
  * usage.h - what was used of a contractor's caps, and how its phone behaves (R13, R36, M3).
  *
- * Three sources. Rings come from workers, which keep no log: those that a rule needs reach it in
- * RINGS commands, a moment later. CONNECT and the settlement of a leg count by themselves.
+ * Three sources. Rings come from workers, which keep no log: their begin where a rule needs it, and
+ * every miss, reach it in RINGS commands, a moment later. CONNECT and the settlement of a leg count
+ * by themselves. The same CONNECTs and misses are counted by day in answer_rate.h.
  *
  * Connects and money are counted of everybody: a cap may come later, and has to find what was
  * spent before it in the same window (R13, M3). Whoever routes reads the row only of those with
@@ -22,6 +23,12 @@ enum {
     USAGE_FAILURES_MAX = 3, /* FAILED in a row: the destination is down for a while. */
 };
 #define USAGE_DOWN_MS (UINT64_C(5) * 60 * 1000)
+
+/*
+ * Does the begin of a ring matter to a rule: a cap on CALLS, spacing (R13), or an app that shows
+ * it? Only then the log hears of it. caps NULL: the contractor has none.
+ */
+bool usage_ring_matters(const struct caps_row *caps, uint8_t modes);
 
 /* RINGS: what workers saw ring. */
 uint16_t usage_rings_apply(struct state *state, const struct command *command,

@@ -128,19 +128,18 @@ deciding_follow(struct service *service, struct deciding *deciding,
     }
 }
 
-/* Tell the log how the attempt ended where that counts for the contractor: caps, cool-down, a
- * destination that fails (M3). Once: a repeat finds the call at its next attempt. */
+/* Tell the log that the contractor missed the call: its answer rate counts every miss (R62), and
+ * cool-down and a destination that fails some (M3). Once: a repeat finds the call at its next
+ * attempt. */
 static void
-next_tell_outcome(struct service *service, const struct deciding *deciding,
-                  const struct ticket *before, const struct remembered_call *call)
+next_tell_outcome(struct service *service, const struct ticket *before,
+                  const struct remembered_call *call)
 {
     const struct zr_route_next_request *next = &service->request.route_next_request;
     const struct ticket_candidate *candidate = ticket_candidate_at(before, next->index);
 
     CHECK(candidate != NULL);
-    if (call->attempt <= next->index &&
-        (next->outcome == ZR_OUTCOME_FAILED || deciding->policy.cooldown_misses > 0 ||
-         hot_ring_counts(service->options.hot, candidate->contractor))) {
+    if (call->attempt <= next->index) {
         (void)deciding_ring(service, before, candidate, next->outcome);
     }
 }
@@ -193,7 +192,7 @@ next_decide(struct service *service, const struct request *request, const struct
     uint16_t status;
 
     deciding_follow(service, &deciding, &service->request.route_next_request, before);
-    next_tell_outcome(service, &deciding, before, call);
+    next_tell_outcome(service, before, call);
     if (deciding.want == 0) {
         return next_exhausted(service, &deciding, call, reply);
     }

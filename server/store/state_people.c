@@ -126,6 +126,27 @@ state_usage_put(struct state *state, uint32_t contractor, const struct usage_row
     state_contractor_touched(state, contractor);
 }
 
+bool
+state_answer_rate_get(struct state *state, uint32_t contractor, struct answer_rate_row *row)
+{
+    const uint64_t key = contractor;
+
+    if (state_folded_get(state, TABLE_ANSWER_RATE, state_number_key(&key), row, sizeof *row)) {
+        return true;
+    }
+    *row = (struct answer_rate_row){0};
+    return false;
+}
+
+void
+state_answer_rate_put(struct state *state, uint32_t contractor, const struct answer_rate_row *row)
+{
+    const uint64_t key = contractor;
+
+    CHECK(contractor != 0);
+    state_folded_put(state, TABLE_ANSWER_RATE, state_number_key(&key), row, sizeof *row);
+}
+
 /* ---- callers that nobody is rung for --------------------------------------------------------- */
 
 bool

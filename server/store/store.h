@@ -31,7 +31,7 @@ enum store_table {
 
 enum store_kind { STORE_KIND_RULE, STORE_KIND_FOLDED, STORE_KIND_LOG, STORE_KIND_SIDE };
 
-enum { STORE_KEY_BYTES_MAX = 64, STORE_COUNTERS_MAX = 16, STORE_SCHEMA = 2 };
+enum { STORE_KEY_BYTES_MAX = 64, STORE_COUNTERS_MAX = 16, STORE_SCHEMA = 3 };
 
 /* What makes this database this network's. Written once, by init. */
 struct store_identity {

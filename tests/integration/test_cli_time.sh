@@ -131,6 +131,8 @@ check "caps: one changed, the other kept" "9 50000" \
 run 0 contractor caps 1 --cap none --spacing-s 0
 run 0 --json contractor caps 1
 matches "caps: none" '"caps":\[\]' "$out"
+has rings_30d 0
+has answered_30d 0
 
 run 0 contractor dest 1 --down +17135550101
 run 0 --json route --query --zip 77002 --category plumbing --caller +17135550100

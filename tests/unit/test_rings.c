@@ -102,7 +102,7 @@ test_ring_facts_come_whole_and_in_order_between_two_threads(void **state)
 /* ---- into the log -------------------------------------------------------------------------- */
 
 static uint32_t
-offered_count(uint32_t contractor)
+events_count(uint32_t contractor, uint8_t type)
 {
     struct store_view view = {0};
     struct state state = {.view = &view};
@@ -111,7 +111,7 @@ offered_count(uint32_t contractor)
 
     assert_int_equal(store_read_begin(rig.store, &view), STATUS_OK);
     for (uint64_t seq = 1; state_event_get(&state, seq, &event); seq++) {
-        count += event.type == ZR_EVENT_CALL_OFFERED && event.contractor == contractor;
+        count += event.type == type && event.contractor == contractor;
     }
     store_read_close(&view);
     return count;
@@ -134,9 +134,9 @@ ring(uint32_t contractor, uint32_t count)
     }
 }
 
-/* One whose rings count. */
+/* One whose rings count from the begin where it has a cap on them. */
 static uint32_t
-serve_with_capped_contractor(void)
+serve_with_contractor(bool capped)
 {
     struct zr_caps_put_request caps = {
         .caps_count = 1,
@@ -145,8 +145,10 @@ serve_with_capped_contractor(void)
     rig_import_zip();
     assert_int_equal(rig_category(rig_key(), "plumbing"), ZR_STATUS_OK);
     caps.contractor = rig_contractor(FUND);
-    caps.op_id = rig_key();
-    assert_int_equal(rig_send(rig_portal, ZR_OP_CAPS_PUT, &caps), ZR_STATUS_OK);
+    if (capped) {
+        caps.op_id = rig_key();
+        assert_int_equal(rig_send(rig_portal, ZR_OP_CAPS_PUT, &caps), ZR_STATUS_OK);
+    }
     rig_commit(0);
     rig_crash();
     rig_serve();
@@ -157,13 +159,34 @@ serve_with_capped_contractor(void)
 static void
 test_rings_stand_in_the_log_before_the_next_command(void **state)
 {
-    const uint32_t contractor = serve_with_capped_contractor();
+    const uint32_t contractor = serve_with_contractor(true);
 
     (void)state;
     ring(contractor, RUNG);
     assert_int_equal(rig_posted(contractor), FUND);
     assert_int_equal(ring_facts_count(committer_rings(rig.committer)), 0);
-    assert_int_equal(offered_count(contractor), RUNG);
+    assert_int_equal(events_count(contractor, ZR_EVENT_CALL_OFFERED), RUNG);
+    rig_stop();
+    assert_int_equal(rig_replay(), STATUS_OK);
+}
+
+/* R62: misses of somebody whose begins do not count, more than one command holds; the warning is
+ * the same in a replay. */
+static void
+test_misses_of_anybody_stand_in_the_log(void **state)
+{
+    const uint32_t contractor = serve_with_contractor(false);
+
+    (void)state;
+    for (uint32_t i = 0; i < RUNG; i++) {
+        struct zr_ring_fact fact = fact_of(contractor, clock_now_ms(&rig.clock));
+
+        fact.outcome = ZR_OUTCOME_NO_ANSWER;
+        assert_true(ring_facts_push(committer_rings(rig.committer), &fact));
+    }
+    assert_int_equal(rig_posted(contractor), FUND);
+    assert_int_equal(events_count(contractor, ZR_EVENT_CALL_MISSED), RUNG);
+    assert_int_equal(events_count(contractor, ZR_EVENT_ANSWER_RATE_LOW), 1);
     rig_stop();
     assert_int_equal(rig_replay(), STATUS_OK);
 }
@@ -172,7 +195,7 @@ test_rings_stand_in_the_log_before_the_next_command(void **state)
 static void
 test_rings_of_a_failed_batch_go_with_the_next(void **state)
 {
-    const uint32_t contractor = serve_with_capped_contractor();
+    const uint32_t contractor = serve_with_contractor(true);
 
     (void)state;
     fault_arm(FAULT_NO_SPACE, 1);
@@ -181,7 +204,7 @@ test_rings_of_a_failed_batch_go_with_the_next(void **state)
     assert_int_equal(ring_facts_count(committer_rings(rig.committer)), RUNG);
     fault_disarm();
     assert_int_equal(rig_topup(contractor, 2500), ZR_STATUS_OK);
-    assert_int_equal(offered_count(contractor), RUNG);
+    assert_int_equal(events_count(contractor, ZR_EVENT_CALL_OFFERED), RUNG);
     rig_stop();
 }
 
@@ -189,13 +212,13 @@ test_rings_of_a_failed_batch_go_with_the_next(void **state)
 static void
 test_rings_are_drained_at_the_stop(void **state)
 {
-    const uint32_t contractor = serve_with_capped_contractor();
+    const uint32_t contractor = serve_with_contractor(true);
 
     (void)state;
     ring(contractor, 3);
     rig_stop();
     rig_serve();
-    assert_int_equal(offered_count(contractor), 3);
+    assert_int_equal(events_count(contractor, ZR_EVENT_CALL_OFFERED), 3);
     rig_stop();
 }
 
@@ -206,6 +229,7 @@ main(void)
         cmocka_unit_test(test_ring_facts_stay_until_they_are_durable),
         cmocka_unit_test(test_ring_facts_come_whole_and_in_order_between_two_threads),
         RIG_TEST(test_rings_stand_in_the_log_before_the_next_command),
+        RIG_TEST(test_misses_of_anybody_stand_in_the_log),
         RIG_TEST(test_rings_of_a_failed_batch_go_with_the_next),
         RIG_TEST(test_rings_are_drained_at_the_stop),
     };
