@@ -195,6 +195,23 @@ test_r62_the_window_is_thirty_days(void **state)
     assert_rate(world, contractor, 1, 1);
 }
 
+/* However long nothing was counted: of 30 days with a miss each, those that left are gone. */
+static void
+test_r62_after_any_gap_what_left_is_gone(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = contractor_make(world);
+
+    for (unsigned day = 0; day < ANSWER_RATE_DAYS; day++) {
+        miss(world, contractor, 1);
+        world->now_ms += DW_DAY_MS;
+    }
+    for (uint32_t left = 1; left <= 4 * ANSWER_RATE_DAYS; left++) {
+        assert_rate(world, contractor, left < ANSWER_RATE_DAYS ? ANSWER_RATE_DAYS - left : 0, 0);
+        world->now_ms += DW_DAY_MS;
+    }
+}
+
 /* The window is judged when something is counted: what left it may end a low rate or begin one,
  * and is told then. */
 static void
@@ -315,6 +332,7 @@ main(void)
         DW_TEST(test_r62_an_answer_can_be_the_twentieth),
         DW_TEST(test_r62_once_per_crossing),
         DW_TEST(test_r62_the_window_is_thirty_days),
+        DW_TEST(test_r62_after_any_gap_what_left_is_gone),
         DW_TEST(test_r62_what_leaves_the_window_counts),
         DW_TEST(test_r62_counters_saturate),
         DW_TEST(test_r62_every_miss_counts),

@@ -149,7 +149,6 @@ static void
 ring_missed(struct sim *sim, uint32_t call_index)
 {
     struct sim_call *call = &sim->calls[call_index];
-    struct policy_row policy;
 
     if (call->outcome == ZR_OUTCOME_DECLINED) {
         decline(sim, call);
@@ -162,11 +161,7 @@ ring_missed(struct sim *sim, uint32_t call_index)
         talk_plan_ring(sim, call_index);
         return;
     }
-    (void)policy_for_slot(sim_state(sim), call->ticket.zip, call->ticket.category, &policy);
-    if (call->outcome == ZR_OUTCOME_FAILED || policy.cooldown_misses > 0 ||
-        hot_ring_counts(sim->engine.hot, traffic_candidate(call)->contractor)) {
-        (void)traffic_fact(sim, call, call->outcome);
-    }
+    (void)traffic_fact(sim, call, call->outcome);
     route_next(sim, call_index);
 }
 
