@@ -306,6 +306,8 @@ caps_judge(struct session *session, int index, const void *answer)
     (void)same(session, "caps", index, who->caps.caps_count, reply->caps_count);
     (void)same(session, "cooldown", index, (int64_t)cooldown_ms,
                reply->cooldown_until_ms > model->now_ms ? (int64_t)reply->cooldown_until_ms : 0);
+    (void)same(session, "rings_30d", index, model_rings(model, index), reply->rings_30d);
+    (void)same(session, "answered_30d", index, model_answers(model, index), reply->answered_30d);
     for (int i = 0; i < reply->caps_count && !session->differs; i++) {
         const struct zr_cap *cap = &reply->caps[i];
 

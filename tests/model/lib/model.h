@@ -90,6 +90,13 @@ struct model_usage {
 };
 enum { MODEL_USAGES = 4096 };
 
+/* A phone rang and was answered or not (R62). */
+struct model_ring {
+    uint64_t time_ms;
+    bool answered;
+};
+enum { MODEL_RINGS = 8192 }; /* More than a run has steps. */
+
 /* One request for money: its amount stays what it was asked for. */
 struct model_attempt {
     uint64_t id;
@@ -148,6 +155,9 @@ struct model_contractor {
     int64_t main, credit, charged;
     uint8_t funds_state;
     struct model_autotopup autotopup;
+    struct model_ring rings[MODEL_RINGS];
+    int rings_count;
+    bool rate_told; /* ANSWER_RATE_LOW was, and nothing was better since. */
 };
 
 struct model_claim {
@@ -433,6 +443,10 @@ void model_payout(struct model *model, int contractor);
 int64_t model_month_cents(const struct model *model, int contractor);
 uint64_t model_cap_used(const struct model *model, int contractor, const struct zr_cap *cap);
 void model_use(struct model *model, int contractor, const struct model_usage *usage);
+/* R62: count it, and warn; what was counted in the 30 days that end today. */
+void model_ring_ended(struct model *model, int contractor, bool answered);
+int model_rings(const struct model *model, int contractor);
+int model_answers(const struct model *model, int contractor);
 void model_caps_judge(struct model *model, int contractor);
 
 int model_topup(struct model *model, const struct zr_topup_request *request,

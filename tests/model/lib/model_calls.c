@@ -182,6 +182,7 @@ connect_do(struct model *model, int call_index, const struct model_ticket *ticke
                                     .call = call_index,
                                     .leg = leg_index});
     model_activate(model, call_index);
+    model_ring_ended(model, leg->contractor, true);
     model_event(model, ZR_EVENT_CALL_CONNECTED,
                 &(struct model_event){.contractor = leg->contractor,
                                       .zip = model->slots[call->charge_slot].zip,

@@ -122,7 +122,7 @@ has_calls_cap(const struct model_contractor *who)
     return false;
 }
 
-/* Rings leave no trace unless a rule counts them: then their begin is put into the log. */
+/* The begin of a ring leaves no trace unless a rule counts it: then it is put into the log. */
 static bool
 ring_counts(const struct model *model, int contractor)
 {
@@ -160,24 +160,22 @@ ring_begin(struct model *model, int call_index, const struct model_ticket *ticke
     model_caps_judge(model, contractor);
 }
 
-/* Somebody did not pick up: noted behind the decision about who rings next. */
+/* Misses in a row, where somebody looks at them, and failures in a row. */
 static void
-ring_missed(struct model *model, int call_index, int contractor, uint8_t outcome)
+misses_judge(struct model *model, int contractor, const struct model_policy *policy,
+             uint8_t outcome)
 {
-    const struct model_call *call = &model->calls[call_index];
     struct model_contractor *who = &model->contractors[contractor];
-    const struct model_policy *policy = model_policy_of(model, call->slot);
 
-    if (!ring_counts(model, contractor) && policy->cooldown_misses == 0 &&
-        outcome != ZR_OUTCOME_FAILED) {
-        return;
+    if (outcome != ZR_OUTCOME_FAILED) {
+        const bool ends_failures = who->failed_row > 0;
+
+        who->failed_row = 0;
+        if (!ends_failures && policy->cooldown_misses == 0 && !ring_counts(model, contractor)) {
+            return;
+        }
     }
-    model_event(model, ZR_EVENT_CALL_MISSED,
-                &(struct model_event){.contractor = contractor,
-                                      .zip = model->slots[call->slot].zip,
-                                      .category = model->slots[call->slot].category,
-                                      .code = outcome});
-    who->failed_row = outcome == ZR_OUTCOME_FAILED ? (uint8_t)(who->failed_row + 1) : 0;
+    who->failed_row = (uint8_t)(who->failed_row + (outcome == ZR_OUTCOME_FAILED));
     who->misses++;
     if (policy->cooldown_misses > 0 && who->misses >= policy->cooldown_misses) {
         who->misses = 0;
@@ -193,6 +191,21 @@ ring_missed(struct model *model, int call_index, int contractor, uint8_t outcome
             model, ZR_EVENT_DESTINATION_DOWN,
             &(struct model_event){.contractor = contractor, .deadline_ms = who->down_until_ms});
     }
+}
+
+/* Somebody did not pick up: noted behind the decision about who rings next. */
+static void
+ring_missed(struct model *model, int call_index, int contractor, uint8_t outcome)
+{
+    const struct model_call *call = &model->calls[call_index];
+
+    model_event(model, ZR_EVENT_CALL_MISSED,
+                &(struct model_event){.contractor = contractor,
+                                      .zip = model->slots[call->slot].zip,
+                                      .category = model->slots[call->slot].category,
+                                      .code = outcome});
+    misses_judge(model, contractor, model_policy_of(model, call->slot), outcome);
+    model_ring_ended(model, contractor, false);
 }
 
 /* ---- ROUTE
@@ -523,6 +536,8 @@ model_route_next(struct model *model, int call_index, int ticket_index,
     struct model_call *call = &model->calls[call_index];
     struct model_ticket *ticket = &call->tickets[ticket_index];
     const int place = request->index - ticket->attempt;
+    /* Asked again when nobody was left: the miss is the one that was told before. */
+    const bool is_told = model_remembers(model, call) && call->attempt > request->index;
     int contractor;
     int status;
 
@@ -546,7 +561,9 @@ model_route_next(struct model *model, int call_index, int ticket_index,
         return ZR_STATUS_ABANDONED;
     }
     status = next_attempt(model, call_index, ticket, request->index, reply);
-    ring_missed(model, call_index, contractor, request->outcome);
+    if (!is_told) {
+        ring_missed(model, call_index, contractor, request->outcome);
+    }
     model_settle(model);
     return status;
 }
