@@ -126,37 +126,27 @@ struct model_autotopup {
 };
 
 struct model_contractor {
-    uint32_t number;
-    uint32_t tenant;
+    uint32_t number, tenant, version;
     int zone;
-    uint32_t version;
-    uint8_t status;
-    uint16_t max_concurrency;
-    uint64_t licence_ms;
-    uint64_t closing_ms, closing_stamp;
+    uint64_t licence_ms, licence_stamp, closing_ms, closing_stamp;
     struct model_condition paused, suspended, licence, unavailable;
-    uint64_t licence_stamp;
     uint64_t judged_ms; /* When UNAVAILABLE was judged last. */
     struct model_schedule schedule;
     struct zr_caps_put_request caps;
-    uint32_t caps_version;
-    uint16_t cap_said[12]; /* Highest of 75, 90, 100 that was told. */
+    uint64_t last_ring_ms, cooldown_until_ms, down_until_ms;
+    uint64_t phones[4];
+    int64_t main, credit, charged;
+    struct zr_filters_put_request filters;
+    struct model_autotopup autotopup;
     uint64_t cap_window[12];
     struct model_usage usages[MODEL_USAGES];
     int usages_count;
-    uint64_t last_ring_ms;
-    uint8_t misses, failed_row;
-    uint64_t cooldown_until_ms, down_until_ms;
-    uint8_t modes, phones_down;
-    uint16_t phones_count;
-    uint64_t phones[4];
-    struct zr_filters_put_request filters;
-    uint32_t filters_version;
-    int64_t main, credit, charged;
-    uint8_t funds_state;
-    struct model_autotopup autotopup;
     struct model_ring rings[MODEL_RINGS];
     int rings_count;
+    uint32_t caps_version, filters_version;
+    uint16_t cap_said[12]; /* Highest of 75, 90, 100 that was told. */
+    uint16_t max_concurrency, phones_count;
+    uint8_t status, misses, failed_row, modes, phones_down, funds_state;
     bool rate_told; /* ANSWER_RATE_LOW was, and nothing was better since. */
 };
 
@@ -237,7 +227,7 @@ struct model_call {
     struct zr_id call_id, call_ref;
     struct zr_route_request request; /* The newest ROUTE's inputs. */
     struct zr_route_request granted; /* Of the newest that got a ticket. */
-    bool exhausted;                  /* Nobody was left. */
+    bool exhausted;                  /* The newest decision found nobody: it has no ticket. */
     int slot;
     uint64_t caller; /* 0 = withheld. */
     int charge_slot; /* Of the ticket of the newest leg, until the call was charged. */
@@ -261,8 +251,8 @@ struct model_call {
     int lease_contractor;
     int64_t lease_rate;
     uint64_t lease_until_ms;
-    int ringing; /* Contractor whose ring is in the log and not over. */
-    bool declined;
+    int decliners[MODEL_LEGS]; /* Had their turn, whatever is routed anew (R35). */
+    uint8_t decliners_count;
 };
 
 struct model_ref {
@@ -517,6 +507,8 @@ void model_silence(struct model_call *call);
 int model_ticket_judge(const struct model *model, const struct model_ticket *ticket, uint8_t index,
                        uint64_t answered_at_ms);
 int model_leg_of(const struct model_call *call, int contractor);
+/* The first CONNECT or END of a call gives it its row, by that ticket. */
+void model_call_begin(struct model_call *call, const struct model_ticket *ticket);
 int model_leg_add(struct model *model, int call, const struct model_ticket *ticket, uint8_t index);
 void model_settlement_fill(const struct model *model, int call, int leg,
                            struct zr_settlement_reply *reply);

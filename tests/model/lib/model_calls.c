@@ -66,6 +66,16 @@ index_in_newest(const struct model_call *call, int contractor)
     return -1;
 }
 
+void
+model_call_begin(struct model_call *call, const struct model_ticket *ticket)
+{
+    if (!call->durable) {
+        call->durable = true;
+        call->call_ref = ticket->reply.call_ref; /* A process that forgot it may have named anew. */
+        call->charge_revision = ticket->revision;
+    }
+}
+
 int
 model_leg_add(struct model *model, int call_index, const struct model_ticket *ticket, uint8_t index)
 {
@@ -84,9 +94,9 @@ model_leg_add(struct model *model, int call_index, const struct model_ticket *ti
         call->charge_slot = ticket->slot;
         call->charge_caller = ticket->caller;
     }
+    model_call_begin(call, ticket);
     call->charge_revision =
         ticket->revision > call->charge_revision ? ticket->revision : call->charge_revision;
-    call->durable = true;
     return call->legs_count++;
 }
 
@@ -94,7 +104,6 @@ void
 model_silence(struct model_call *call)
 {
     call->lease_contractor = -1;
-    call->ringing = -1;
 }
 
 void
@@ -337,8 +346,8 @@ model_qualify(struct model *model, struct model_report report,
     *duplicate = !keepalive && model_talk_cut(model, call_index, leg, request->talk_ms,
                                               model->now_ms) <= leg->talk_ms;
     model_talk_report(model, call_index, leg, request->talk_ms);
-    if (keepalive) {
-        leg->alive_ms = model->now_ms;
+    if (!*duplicate) {
+        leg->alive_ms = model->now_ms; /* A QUALIFY that says more is a sign of life too. */
     }
     if (leg->settlement == ZR_SETTLEMENT_OPEN && leg->talk_ms >= leg->qualify_ms) {
         model_leg_settle(model, call_index, call->connected, false);

@@ -112,11 +112,8 @@ end_without_index(struct model *model, int call_index, int ticket_index,
     if (ticket_index >= 0 && call->tickets[ticket_index].query) {
         return ZR_STATUS_BAD_TICKET;
     }
-    if (!call->durable) {
-        ticket_index = ticket_index >= 0 ? ticket_index : call->tickets_count - 1;
-        call->charge_revision = call->tickets[ticket_index].revision;
-    }
-    call->durable = true;
+    model_call_begin(call,
+                     &call->tickets[ticket_index >= 0 ? ticket_index : call->tickets_count - 1]);
     call->state = ZR_CALL_ABANDONED;
     reply->state = ZR_CALL_ABANDONED;
     reply->settlement = ZR_SETTLEMENT_NONE;

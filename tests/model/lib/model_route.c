@@ -142,8 +142,6 @@ ring_begin(struct model *model, int call_index, const struct model_ticket *ticke
     call->lease_rate = ticket->candidates[0].rate;
     call->lease_until_ms =
         model->now_ms + (uint64_t)(ticket->ring_timeout_s + LEASE_EXTRA_S) * MODEL_SECOND_MS;
-    call->ringing = contractor;
-    call->declined = false;
     model_activate(model, call_index);
     if (!ring_counts(model, contractor)) {
         return;
@@ -283,13 +281,38 @@ is_blocked(const struct model *model, const struct zr_route_request *request)
     return least > 0 && (request->attestation == 0 || request->attestation > least);
 }
 
+static bool
+is_same_question(const struct zr_route_request *a, const struct zr_route_request *b)
+{
+    return memcmp(a->zips, b->zips, sizeof a->zips) == 0 && a->zips_count == b->zips_count &&
+           a->category == b->category && a->caller == b->caller &&
+           a->caller_kind == b->caller_kind && a->campaign == b->campaign &&
+           a->screening == b->screening && a->attestation == b->attestation && a->want == b->want &&
+           a->flags == b->flags;
+}
+
 /* A repeat of the newest decision's question while its ticket lives. */
 static bool
 is_repeat(const struct model *model, const struct model_call *call,
           const struct zr_route_request *request)
 {
     return model_remembers(model, call) && !call->durable && !call->cancelled && !call->exhausted &&
-           memcmp(&call->granted, request, sizeof *request) == 0;
+           is_same_question(&call->granted, request);
+}
+
+/* Who was tried for this call stays tried; who declined it had an attempt of it too. */
+static void
+ticket_carry(struct model_ticket *ticket, const struct model_call *call)
+{
+    ticket->attempt = call->attempt;
+    ticket->tried_count = call->tried_count;
+    memcpy(ticket->tried, call->tried, sizeof ticket->tried);
+    for (int i = 0; i < call->decliners_count; i++) {
+        if (!is_tried(ticket, call->decliners[i])) {
+            ticket->tried[ticket->tried_count++] = call->decliners[i];
+            ticket->attempt++;
+        }
+    }
 }
 
 /* No attempt is left for the call, or the caller has waited for the cascade's budget. */
@@ -297,8 +320,10 @@ static bool
 is_used_up(const struct model *model, const struct model_call *call, int slot)
 {
     const struct zr_policy *policy = &model_policy_of(model, slot)->rules;
+    struct model_ticket next = {0};
 
-    return call->attempt >= policy->max_attempts ||
+    ticket_carry(&next, call);
+    return next.attempt >= policy->max_attempts ||
            (call->first_ms != 0 &&
             model->now_ms >= call->first_ms + policy->cascade_budget_s * MODEL_SECOND_MS);
 }
@@ -328,15 +353,6 @@ call_is_known(const struct model *model, struct model_call *call, bool hold)
         call->first_ms = call->first_ms == 0 ? model->now_ms : call->first_ms;
         call->known_until_ms = model->now_ms + life_s * MODEL_SECOND_MS;
     }
-}
-
-/* Who was tried for this call stays tried. */
-static void
-ticket_carry(struct model_ticket *ticket, const struct model_call *call)
-{
-    ticket->attempt = call->attempt;
-    ticket->tried_count = call->tried_count;
-    memcpy(ticket->tried, call->tried, sizeof ticket->tried);
 }
 
 /* Why there is no decision to make, in the order of outcomes.def. */
@@ -381,13 +397,17 @@ model_route(struct model *model, const struct model_asker *asker, int call_index
     if (!model_remembers(model, call)) {
         call->remembered = false;
         call->cancelled = false;
+        call->decliners_count = 0;
     }
     status = route_judge(model, call, request);
     if (status == ZR_STATUS_NEED_ADDRESS) {
         memcpy(reply->zips, request->zips, sizeof reply->zips);
     }
     if (status == ZR_STATUS_EXHAUSTED) {
-        attempts_list(model, call->tried, call->tried_count, reply);
+        struct model_ticket next = {0};
+
+        ticket_carry(&next, call);
+        attempts_list(model, next.tried, next.tried_count, reply);
     }
     if (status != ZR_STATUS_OK) {
         return status;
@@ -406,6 +426,7 @@ model_route(struct model *model, const struct model_asker *asker, int call_index
     if (reply->candidates_count == 0) {
         call->tickets_count--;
         reply->expires_ms = 0;
+        call->exhausted = call->exhausted || hold;
         return ZR_STATUS_NO_COVERAGE;
     }
     call->granted = *request;
@@ -583,7 +604,6 @@ model_restarted(struct model *model)
         call->attempt = 0;
         call->tried_count = 0;
         call->lease_contractor = -1;
-        call->ringing = -1;
-        call->declined = false;
+        call->decliners_count = 0;
     }
 }

@@ -24,15 +24,18 @@ model_decline(struct model *model, int call_index, const struct zr_decline_reque
     const int contractor = model_contractor_at(model, request->contractor);
 
     *duplicate = false;
-    if (call->ringing != contractor || model->now_ms >= call->lease_until_ms) {
+    for (int i = 0; i < call->decliners_count; i++) {
+        *duplicate = *duplicate || call->decliners[i] == contractor;
+    }
+    if (*duplicate) {
+        return ZR_STATUS_OK;
+    }
+    if (call->lease_contractor != contractor || model->now_ms >= call->lease_until_ms) {
         return ZR_STATUS_NOT_RINGING;
     }
-    *duplicate = call->declined;
-    if (!call->declined) {
-        call->declined = true;
-        call->lease_contractor = -1; /* The phone is silent; the switch is told. */
-        model_event(model, ZR_EVENT_CALL_DECLINED, &(struct model_event){.contractor = contractor});
-    }
+    call->decliners[call->decliners_count++] = contractor;
+    model_silence(call); /* The switch is told. */
+    model_event(model, ZR_EVENT_CALL_DECLINED, &(struct model_event){.contractor = contractor});
     return ZR_STATUS_OK;
 }
 

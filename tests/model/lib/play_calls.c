@@ -132,7 +132,7 @@ route_compare(struct session *session, int call_index_of, const struct zr_route_
     (void)session_same(session, "qualify_ms", expected->qualify_ms, got->qualify_ms);
     (void)session_same(session, "attempt", expected->attempt, got->attempt);
     (void)session_same(session, "revision", ticket->revision, got->revision);
-    call->call_ref = got->call_ref;
+    call->call_ref = call->durable ? call->call_ref : got->call_ref;
     ticket->length = (uint8_t)got->ticket_length;
     memcpy(ticket->bytes, got->ticket, sizeof ticket->bytes);
     ticket->reply = *got;
@@ -143,8 +143,14 @@ static void
 repeat_compare(struct session *session, const struct model_call *call,
                const struct zr_route_reply *got)
 {
-    (void)session_same(session, "repeated reply", 0,
-                       memcmp(got, &call->tickets[call->tickets_count - 1].reply, sizeof *got));
+    const struct zr_route_reply *before = &call->tickets[call->tickets_count - 1].reply;
+
+    (void)session_same(session, "repeated ticket", before->ticket_length, got->ticket_length);
+    (void)session_same(session, "repeated ticket's bytes", 0,
+                       memcmp(before->ticket, got->ticket, sizeof got->ticket));
+    (void)session_same(session, "repeated call_ref", 0,
+                       memcmp(&before->call_ref, &got->call_ref, sizeof got->call_ref));
+    candidates_compare(session, before, got);
 }
 
 static int
@@ -163,7 +169,6 @@ call_new(struct session *session, const struct operation *operation)
     call->call_id = session_id(session, 3);
     call->connected = -1;
     call->lease_contractor = -1;
-    call->ringing = -1;
     session->lines[line] = model->calls_count;
     return model->calls_count++;
 }
@@ -464,6 +469,14 @@ play_end(struct session *session, const struct operation *operation)
     }
 }
 
+/* The server may forget it at any moment now, and who declined it. */
+static bool
+is_fading(const struct model *model, const struct model_call *call)
+{
+    return !model_remembers(model, call) ||
+           (call->durable && (call->state == ZR_CALL_ENDED || call->state == ZR_CALL_ABANDONED));
+}
+
 static void
 play_decline(struct session *session, const struct operation *operation)
 {
@@ -478,10 +491,16 @@ play_decline(struct session *session, const struct operation *operation)
         session_skip(session);
         return;
     }
-    if (operation->b % 4 != 0 && call->ringing >= 0) {
-        contractor = call->ringing;
+    if (operation->b % 4 != 0 && call->lease_contractor >= 0) {
+        contractor = call->lease_contractor;
+    } else if (operation->b % 4 != 0 && call->decliners_count > 0) {
+        contractor = call->decliners[0];
     }
-    request.call_ref = call->call_ref;
+    if (call->decliners_count > 0 && is_fading(model, call)) {
+        session_skip(session);
+        return;
+    }
+    request.call_ref = call->tickets[call->tickets_count - 1].reply.call_ref;
     request.contractor = model->contractors[contractor].number;
     wanted.status =
         model_decline(model, call_index(session, operation), &request, &wanted.duplicate);
