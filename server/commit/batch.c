@@ -168,7 +168,7 @@ batch_add_upkeep(struct committer *committer, bool journaled)
     const uint64_t now_ms = batch_log_now_ms(committer);
     uint32_t done;
 
-    if (committer->full && committer->batch_count > 0 && !journaled) {
+    if (committer->full && (committer->batch_count > 0 || committer->walk != NULL) && !journaled) {
         return false; /* It wants space; the job may not. An idle batch tries again. */
     }
     done = decision_drain(&committer->decisions, &committer->view);
