@@ -80,12 +80,13 @@ connect_take_newest(struct zr_connect_request *connect, const struct remembered_
 
 /*
  * A ticket of an older revision (M6): superseded, unless its contractor stands in the newest one
- * too; then the newest rate counts, and the request goes on with that ticket. First of all comes
- * what the leg's row answers (E43), then what the ticket itself is wrong with (outcomes.def).
+ * too; then the newest rate counts, and the request goes on with that ticket, which *ticket is
+ * then. First of all comes what the leg's row answers (E43), then what the ticket itself is wrong
+ * with (outcomes.def).
  */
 static uint16_t
 connect_follow_revision(struct service *service, const struct request *request,
-                        const struct remembered_call *call, const struct ticket *ticket)
+                        const struct remembered_call *call, struct ticket *ticket)
 {
     struct zr_connect_request *connect = &service->request.connect_request;
     const struct ticket_candidate *candidate = ticket_candidate_at(ticket, connect->index);
@@ -106,6 +107,7 @@ connect_follow_revision(struct service *service, const struct request *request,
     for (uint8_t i = 0; i < newest.candidates_count; i++) {
         if (newest.candidates[i].contractor == candidate->contractor) {
             connect_take_newest(connect, call, &newest, i);
+            *ticket = newest;
             return ZR_STATUS_OK;
         }
     }
@@ -338,6 +340,7 @@ call_report_done(struct service *service, const struct job *job)
         call->state = REMEMBERED_CONNECTED;
         call->connected_once = true;
         calls_set_lease(service->calls, call, 0, 0, 0); /* Whoever rang for it: no more (R49). */
+        call->reply_bytes = 0; /* And is not rung again without a lease, by a repeat. */
         break;
     case ZR_CALL_ENDED:
         call_is_over(service, call, REMEMBERED_ENDED);

@@ -126,6 +126,79 @@ test_a_late_answer_ends_the_next_ones_lease(void **state)
     assert_int_equal(leased(&scene), 0);
 }
 
+/* E35, E47: he talked only a moment. The question that made the next one ring is asked again: that
+ * one rings again, and no other call may ring him meanwhile (E27). */
+static void
+test_who_rings_after_a_late_leg_has_a_lease(void **state)
+{
+    struct scene scene;
+    struct scene first;
+    struct zr_end_request end;
+
+    (void)state;
+    scene_fill(&scene);
+    assert_int_equal(route(&scene), ZR_STATUS_OK);
+    first = scene;
+    assert_int_equal(next(&scene, 0, ZR_OUTCOME_NO_ANSWER), ZR_STATUS_OK);
+    assert_int_equal(connect(&first, 0), ZR_STATUS_OK);
+    assert_int_equal(leased(&scene), 0);
+    end = end_of(&first, 0);
+    assert_int_equal(ask(&first.line, ZR_OP_END, &end), ZR_STATUS_OK);
+    for (int i = 0; i < 2; i++) { /* The second time it is a repeat. */
+        scene = first;
+        assert_int_equal(next(&scene, 0, ZR_OUTCOME_FAILED), ZR_STATUS_OK);
+        assert_int_equal(scene.answer.candidates[0].contractor, scene.contractors[1]);
+        assert_int_equal(leased(&scene), 2);
+    }
+}
+
+/* M6: a ticket of an older revision goes on as the newest one: with the lease of that. */
+static void
+test_an_older_ticket_takes_the_newest_ones_lease(void **state)
+{
+    struct zr_contractor_status_request suspend = {.contractor_status = ZR_CONTRACTOR_SUSPENDED};
+    struct zr_pause_request pause = {.claim_id = 0};
+    struct scene scene;
+    struct scene first;
+
+    (void)state;
+    scene_fill(&scene);
+    scene.route.want = CANDIDATES;
+    assert_int_equal(route(&scene), ZR_STATUS_OK);
+    first = scene;
+    pause.op_id = rig_key();
+    pause.contractor = scene.contractors[0];
+    assert_int_equal(rig_send(rig_portal, ZR_OP_PAUSE, &pause), ZR_STATUS_OK);
+    scene.route.caller++;
+    assert_int_equal(route(&scene), ZR_STATUS_OK);
+    assert_int_equal(scene.answer.revision, 1);
+    assert_int_equal(leased(&scene), 2);
+    suspend.op_id = rig_key();
+    suspend.contractor = scene.contractors[1];
+    assert_int_equal(rig_send(rig_admin, ZR_OP_CONTRACTOR_STATUS, &suspend), ZR_STATUS_OK);
+    assert_int_equal(connect(&first, 1), ZR_STATUS_NOT_APPROVED);
+    assert_int_equal(leased(&scene), 0);
+}
+
+/* ---- ROUTE_NEXT ------------------------------------------------------------------------------ */
+
+/* M3, E37: nobody is left to ring, so nobody is kept from other calls. */
+static void
+test_an_exhausted_call_has_no_lease(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_fill(&scene);
+    for (uint8_t index = 0; index < CANDIDATES - 1; index++) {
+        assert_int_equal(index == 0 ? route(&scene) : ZR_STATUS_OK, ZR_STATUS_OK);
+        assert_int_equal(next(&scene, index, ZR_OUTCOME_NO_ANSWER), ZR_STATUS_OK);
+    }
+    assert_int_equal(leased(&scene), 1 << (CANDIDATES - 1));
+    assert_int_equal(next(&scene, CANDIDATES - 1, ZR_OUTCOME_NO_ANSWER), ZR_STATUS_EXHAUSTED);
+    assert_int_equal(leased(&scene), 0);
+}
+
 /* ---- END without a CONNECT (E44) ------------------------------------------------------------- */
 
 /* R35, E32: that leg was connected: the same ROUTE does not ring him again, and he is free. */
@@ -200,6 +273,9 @@ main(void)
         WORKER_TEST(test_a_refused_connect_ends_the_ringing),
         WORKER_TEST(test_a_connect_ends_every_lease_of_its_call),
         WORKER_TEST(test_a_late_answer_ends_the_next_ones_lease),
+        WORKER_TEST(test_who_rings_after_a_late_leg_has_a_lease),
+        WORKER_TEST(test_an_older_ticket_takes_the_newest_ones_lease),
+        WORKER_TEST(test_an_exhausted_call_has_no_lease),
         WORKER_TEST(test_an_end_by_ticket_ends_the_ringing),
         WORKER_TEST(test_a_spooled_end_leaves_the_next_ones_lease),
         WORKER_TEST(test_a_repeated_end_revives_no_cancelled_call),
