@@ -67,12 +67,13 @@ auditor_goes_on(void *context)
                  "rows=%llu do=\"raise map_gib, or audit when there are fewer calls\"",
                  (unsigned long long)auditor->rows);
     }
-    return auditor->gave_up == 0;
+    return auditor->gave_up == 0 && auditor->failure == STATUS_OK;
 }
 
 /* ---- a slot that changed since --------------------------------------------------------------- */
 
-/* The row as of the newest commit, once that is published; false: there is no answer. */
+/* The row as of the newest commit, once that is published; false: there is none, and the walk ends.
+ */
 static bool
 newest_slot(struct auditor *auditor, uint32_t zip, uint16_t category, struct slot_row *slot)
 {
@@ -81,6 +82,7 @@ newest_slot(struct auditor *auditor, uint32_t zip, uint16_t category, struct slo
     bool known;
 
     if (store_read_begin(auditor->options.store, &auditor->newest) != STATUS_OK) {
+        auditor->gave_up = ZR_STATUS_OVERLOADED;
         return false;
     }
     known = store_view_head(&auditor->newest, &head);
@@ -88,6 +90,7 @@ newest_slot(struct auditor *auditor, uint32_t zip, uint16_t category, struct slo
         state_slot_get(&state, zip, category, slot);
     }
     store_read_end(&auditor->newest);
+    auditor->failure = auditor->newest.failure;
     /* Acquire: who sees the number finds the lines that were published before it. */
     while (known && atomic_load_explicit(auditor->options.published_seq, memory_order_acquire) <
                         head.commit_seq) {
@@ -96,7 +99,7 @@ newest_slot(struct auditor *auditor, uint32_t zip, uint16_t category, struct slo
         }
         (void)sched_yield(); /* The committer is between its commit and its publishing. */
     }
-    return known && auditor->newest.failure == STATUS_OK;
+    return known && auditor->failure == STATUS_OK;
 }
 
 /* Row first, line after: so the line is never older, and when it is newer the slot has changed in
@@ -110,7 +113,7 @@ auditor_line_is_newest(void *context, uint32_t zip, uint16_t category)
 
     for (int look = 0; look < LOOKS_MAX; look++) {
         if (!newest_slot(auditor, zip, category, &slot)) {
-            return auditor->gave_up != 0;
+            return true; /* Nobody is accused of what could not be looked at. */
         }
         if (!cascades_get(auditor->options.cascades, zip, category, &line) ||
             cascades_same(&line, &slot)) {

@@ -8,7 +8,7 @@
 #include "server/commit/auditor.h"
 #include "tests/unit/test_commit.h"
 
-enum { FUND = 100000, ROWS_FOR_A_LOOK = 600, SMALL_MAP_MIB = 8, COMMITS_MAX = 2000 };
+enum { FUND = 100000, ROWS_FOR_A_LOOK = 600, SMALL_MAP_MIB = 8, COMMITS_MAX = 2000, READERS = 4 };
 
 static struct auditor *auditor;
 static _Atomic uint64_t published_seq;
@@ -298,6 +298,30 @@ test_auditor_finds_a_line_that_was_not_published(void **state)
     leave();
 }
 
+/* Without a second look there is no answer: nobody is accused of what could not be looked at. */
+static void
+test_auditor_that_cannot_look_again_accuses_nobody(void **state)
+{
+    struct store_view others[READERS] = {0};
+
+    (void)state;
+    market();
+    begin(ZR_OP_AUDIT);
+    slot_changes();
+    for (int i = 0; i < READERS; i++) { /* Its own snapshot has the last place. */
+        assert_int_equal(store_read_begin(rig.store, &others[i]), STATUS_OK);
+    }
+    assert_int_equal(auditor_start(auditor), STATUS_OK);
+    assert_int_equal(finish(STATUS_OK), ZR_STATUS_OVERLOADED);
+    for (int i = 0; i < READERS; i++) {
+        store_read_close(&others[i]);
+    }
+    begin(ZR_OP_AUDIT);
+    assert_int_equal(finish(STATUS_OK), ZR_STATUS_OK);
+    assert_int_equal(rig.reply.audit_reply.violations, 0);
+    leave();
+}
+
 /* ---- ends -------------------------------------------------------------------------------- */
 
 /* Pages that commits replace are kept for it: half of what was left of the map, and no more. */
@@ -389,6 +413,7 @@ main(void)
         RIG_TEST(test_auditor_finds_a_newer_line_that_is_wrong),
         RIG_TEST(test_auditor_finds_a_line_that_no_commit_wrote),
         RIG_TEST(test_auditor_finds_a_line_that_was_not_published),
+        RIG_TEST(test_auditor_that_cannot_look_again_accuses_nobody),
         RIG_TEST(test_auditor_gives_up_before_the_map_is_full),
         RIG_TEST(test_auditor_that_is_stopped_answers_its_job),
         RIG_TEST(test_auditor_tells_of_a_journal_with_a_hole),
