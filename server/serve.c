@@ -34,12 +34,20 @@ struct server {
 /* The one that signal handlers reach: set before they are, cleared after. */
 static struct server *serving;
 
+/* Clients get this long to move elsewhere; what may take longer ends now. */
+static void
+server_drain(struct server *server)
+{
+    committer_drain(server->committer);
+    net_drain(server->net, (uint32_t)server->config->drain_ms);
+}
+
 static void
 on_terminate(int signal)
 {
     (void)signal;
     if (serving != NULL) {
-        net_drain(serving->net, (uint32_t)serving->config->drain_ms);
+        server_drain(serving);
     }
 }
 
@@ -96,7 +104,7 @@ turn_begin(void *context, uint64_t now_ns)
     }
     if (!server->damaged && committer_failure(server->committer) != STATUS_OK) {
         server->damaged = true;
-        net_drain(server->net, (uint32_t)server->config->drain_ms);
+        server_drain(server);
     }
     service.on_turn_begin(service.context, now_ns);
 }

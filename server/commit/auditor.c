@@ -37,6 +37,7 @@ struct auditor {
     uint16_t gave_up; /* Status, 0 = no. */
     enum status failure;
     _Atomic int phase;
+    _Atomic bool draining; /* Give up; set once, as is the next. */
     _Atomic bool stopping;
     sem_t work;
     pthread_t thread;
@@ -57,7 +58,7 @@ auditor_goes_on(void *context)
 {
     struct auditor *auditor = context;
 
-    if (auditor->gave_up == 0 && atomic_load(&auditor->stopping)) {
+    if (auditor->gave_up == 0 && atomic_load(&auditor->draining)) {
         auditor->gave_up = ZR_STATUS_DRAINING;
     }
     if (auditor->gave_up == 0 && ++auditor->rows % USAGE_EVERY_ROWS == 0 &&
@@ -286,8 +287,15 @@ auditor_start(struct auditor *auditor)
 }
 
 void
+auditor_drain(struct auditor *auditor)
+{
+    atomic_store(&auditor->draining, true);
+}
+
+void
 auditor_stop(struct auditor *auditor)
 {
+    auditor_drain(auditor);
     atomic_store(&auditor->stopping, true);
     CHECK(sem_post(&auditor->work) == 0);
     CHECK(pthread_join(auditor->thread, NULL) == 0);

@@ -37,7 +37,11 @@ struct auditor_options {
 struct auditor *auditor_open(const struct auditor_options *options);
 MUST_USE enum status auditor_start(struct auditor *auditor);
 
-/* A walk that is under way gives up (DRAINING); then the thread ends. */
+/* From now on walks give up (DRAINING), also the one under way: who waits for its reply before the
+ * server may end waits no longer. Any thread, and a signal's handler. */
+void auditor_drain(struct auditor *auditor);
+
+/* The same, and the thread ends. */
 void auditor_stop(struct auditor *auditor);
 void auditor_close(struct auditor *auditor);
 

@@ -228,6 +228,12 @@ committer_start(struct committer *committer, void (*wake)(void *context), void *
 }
 
 void
+committer_drain(struct committer *committer)
+{
+    auditor_drain(committer->auditor);
+}
+
+void
 committer_stop(struct committer *committer)
 {
     const uint64_t one = 1;

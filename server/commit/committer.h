@@ -56,9 +56,13 @@ struct committer_published {
 MUST_USE enum status committer_open(struct committer **committer,
                                     const struct committer_options *options);
 
-/* Start the thread. `wake` is called after replies were posted, from the thread. */
+/* Start the thread. `wake` is called from it: there are replies, or events, or it has failed. */
 MUST_USE enum status committer_start(struct committer *committer, void (*wake)(void *context),
                                      void *wake_context);
+
+/* The server is about to stop: walks are given up (DRAINING), all else goes on. Any thread, and a
+ * signal's handler. */
+void committer_drain(struct committer *committer);
 
 /* Finish what was submitted, fold everything, stop the thread. A walk under way is given up. */
 void committer_stop(struct committer *committer);

@@ -362,6 +362,24 @@ test_auditor_gives_up_before_the_map_is_full(void **state)
     leave();
 }
 
+/* P11: a server that drains waits for replies, so no walk may keep it: neither one under way nor
+ * one that came meanwhile. */
+static void
+test_auditor_gives_up_when_the_server_drains(void **state)
+{
+    (void)state;
+    auditor_of_rig();
+    (void)rig_contractor(FUND);
+    rig_commit(0);
+    begin(ZR_OP_AUDIT);
+    auditor_drain(auditor);
+    assert_int_equal(auditor_start(auditor), STATUS_OK);
+    assert_int_equal(finish(STATUS_OK), ZR_STATUS_DRAINING);
+    begin(ZR_OP_STATE_HASH);
+    assert_int_equal(finish(STATUS_OK), ZR_STATUS_DRAINING);
+    leave();
+}
+
 static void
 test_auditor_that_is_stopped_answers_its_job(void **state)
 {
@@ -415,6 +433,7 @@ main(void)
         RIG_TEST(test_auditor_finds_a_line_that_was_not_published),
         RIG_TEST(test_auditor_that_cannot_look_again_accuses_nobody),
         RIG_TEST(test_auditor_gives_up_before_the_map_is_full),
+        RIG_TEST(test_auditor_gives_up_when_the_server_drains),
         RIG_TEST(test_auditor_that_is_stopped_answers_its_job),
         RIG_TEST(test_auditor_tells_of_a_journal_with_a_hole),
     };
