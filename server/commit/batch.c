@@ -185,6 +185,7 @@ committer_fail(struct committer *committer, enum status failure)
 {
     log_line(LOG_LEVEL_ERROR, "committer_stops", "status=\"%s\" do=\"check the disk\"",
              status_name(failure));
+    committer->behind = false; /* What is due stays so: nobody waits for it any more. */
     atomic_store_explicit(&committer->failure, (int)failure, memory_order_release);
 }
 

@@ -3,9 +3,11 @@
  * is committed meanwhile and however little of it was folded (domain.md E23, I1-I14).
  *
  * The walk's thread is started only after the test has committed more: so "meanwhile" is an order
- * of events here, and no race.
+ * of events here, and no race. The last tests have the committer's thread as well.
  */
 #include "server/commit/auditor.h"
+#include "server/commit/own.h"
+#include "server/domain/timer.h"
 #include "tests/unit/test_commit.h"
 
 enum { FUND = 100000, ROWS_FOR_A_LOOK = 600, SMALL_MAP_MIB = 8, COMMITS_MAX = 2000, READERS = 4 };
@@ -420,6 +422,73 @@ test_auditor_tells_of_a_journal_with_a_hole(void **state)
     leave();
 }
 
+/* ---- with the committer -------------------------------------------------------------------- */
+
+/* Its row gets a size that nobody knows. */
+static void
+damage_an_offer(void)
+{
+    const struct slot_row slot = {.title_state = ZR_TITLE_STATE_OFFERED, .offer_id = 1};
+    const uint64_t offer_id = slot.offer_id;
+
+    state_slot_put(&rig.executor.state, RIG_ZIP, 1, &slot);
+    store_put_number(&rig.view, TABLE_OFFER, offer_id, &offer_id, sizeof offer_id);
+}
+
+/* Damage that a walk meets is the end, as it is when a command meets it. */
+static void
+test_auditor_that_finds_damage_stops_the_committer(void **state)
+{
+    (void)state;
+    (void)rig_contractor(FUND);
+    damage_an_offer();
+    rig_commit(100);
+    rig_crash();
+    rig_serve();
+    assert_int_equal(rig_send(rig_admin, ZR_OP_AUDIT, &(struct zr_audit_request){0}),
+                     ZR_STATUS_UNKNOWN_OUTCOME);
+    assert_int_equal(committer_failure(rig.committer), STATUS_CORRUPT);
+    rig_stop();
+}
+
+/* The same while time has brought more than a batch holds: who waits for that is answered, and the
+ * thread can be stopped. */
+static void
+test_auditor_that_finds_damage_stops_a_committer_behind(void **state)
+{
+    const struct timer_row timer = {.kind = TIMER_POSITIONS, .category = 99}; /* A look. */
+    const struct zr_clock_advance_request advance = {.advance_ms = 2000};
+    static const struct rig_actor bench = {ZR_ROLE_BENCH, RIG_TENANT};
+    struct zr_topup_request topup;
+
+    (void)state;
+    topup = rig_topup_request(rig_contractor(FUND), 2500);
+    damage_an_offer();
+    for (int i = 0; i < 4 * OWN_COMMANDS_MAX; i++) {
+        timer_set(&rig.executor.state, clock_now_ms(&rig.clock) + 1000, &timer);
+    }
+    rig_commit(100);
+    rig_crash();
+    assert_int_equal(rig_recover(), STATUS_OK);
+    rig_fill(&rig.jobs[0], rig_admin, ZR_OP_AUDIT, &(struct zr_audit_request){0});
+    rig_fill(&rig.jobs[1], bench, ZR_OP_CLOCK_ADVANCE, &advance);
+    rig_fill(&rig.jobs[2], rig_payments, ZR_OP_TOPUP, &topup);
+    for (int i = 0; i < 3; i++) {
+        assert_true(committer_submit(rig.committer, &rig.jobs[i]));
+    }
+    rig_start();
+    for (int i = 0; i < 3; i++) {
+        (void)rig_wait();
+    }
+    assert_int_equal(rig.jobs[0].status, ZR_STATUS_UNKNOWN_OUTCOME);
+    for (int i = 1; i < 3; i++) { /* Mostly OK and READ_ONLY: who was first is a race. */
+        assert_true(rig.jobs[i].status == ZR_STATUS_OK ||
+                    rig.jobs[i].status == ZR_STATUS_READ_ONLY);
+    }
+    assert_int_equal(committer_failure(rig.committer), STATUS_CORRUPT);
+    rig_stop();
+}
+
 int
 main(void)
 {
@@ -436,6 +505,8 @@ main(void)
         RIG_TEST(test_auditor_gives_up_when_the_server_drains),
         RIG_TEST(test_auditor_that_is_stopped_answers_its_job),
         RIG_TEST(test_auditor_tells_of_a_journal_with_a_hole),
+        RIG_TEST(test_auditor_that_finds_damage_stops_the_committer),
+        RIG_TEST(test_auditor_that_finds_damage_stops_a_committer_behind),
     };
 
     log_set_level(LOG_LEVEL_ERROR);

@@ -196,27 +196,6 @@ test_committer_refuses_a_second_walk(void **state)
     rig_stop();
 }
 
-/* Damage that a walk meets is the end, as it is when a command meets it. */
-static void
-test_committer_stops_when_a_walk_finds_damage(void **state)
-{
-    const struct slot_row slot = {.title_state = ZR_TITLE_STATE_OFFERED, .offer_id = 1};
-    const uint64_t offer_id = 1;
-
-    (void)state;
-    (void)rig_contractor(FUND);
-    /* An offer's row of a size that nobody knows. */
-    state_slot_put(&rig.executor.state, RIG_ZIP, 1, &slot);
-    store_put_number(&rig.view, TABLE_OFFER, offer_id, &offer_id, sizeof offer_id);
-    rig_commit(100);
-    rig_crash();
-    rig_serve();
-    assert_int_equal(rig_send(rig_admin, ZR_OP_AUDIT, &(struct zr_audit_request){0}),
-                     ZR_STATUS_UNKNOWN_OUTCOME);
-    assert_int_equal(committer_failure(rig.committer), STATUS_CORRUPT);
-    rig_stop();
-}
-
 static void
 test_committer_stop_folds_everything(void **state)
 {
@@ -547,7 +526,6 @@ main(void)
         COMMITTER_TEST(test_committer_refuses_what_is_too_late),
         COMMITTER_TEST(test_committer_walks_in_the_order_of_the_log),
         COMMITTER_TEST(test_committer_refuses_a_second_walk),
-        COMMITTER_TEST(test_committer_stops_when_a_walk_finds_damage),
         COMMITTER_TEST(test_committer_stop_folds_everything),
         COMMITTER_TEST(test_committer_publishes_before_it_replies),
         COMMITTER_TEST(test_committer_keeps_up_with_a_pipeline),
