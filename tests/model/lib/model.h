@@ -197,6 +197,7 @@ struct model_ticket {
     } candidates[4];
     int slot;
     uint64_t caller;
+    bool screened;
     uint32_t qualify_ms;
     uint16_t ring_timeout_s;
     struct zr_route_reply reply; /* As the server gave it. */
@@ -232,6 +233,7 @@ struct model_call {
     uint64_t caller; /* 0 = withheld. */
     int charge_slot; /* Of the ticket of the newest leg, until the call was charged. */
     uint64_t charge_caller;
+    bool screened_leg;       /* Of the ticket of the newest leg. */
     uint8_t charge_revision; /* The newest that came to a leg. */
     bool remembered;         /* This server process saw its ROUTE. */
     bool cancelled;          /* CALLER_CANCELLED was told to this process. */
@@ -240,7 +242,8 @@ struct model_call {
     uint8_t revision;
     uint64_t first_ms;       /* Of the first ROUTE; what the budget counts from. */
     uint64_t known_until_ms; /* The server process may remember it until then. */
-    bool screened;
+    uint8_t screening; /* Bits that a CALLCENTER set, while the server process knows the call. */
+    bool screened;     /* Of the decision that is being made. */
     uint8_t attempt, tried_count; /* Attempts that ended, and whose they were. */
     int tried[8];
     int tickets_count;
@@ -473,6 +476,8 @@ bool model_remembers(const struct model *model, const struct model_call *call);
 /* The call has a lease or a leg now. */
 void model_activate(struct model *model, int call);
 uint32_t model_reasons(const struct model *model, int call, int claim);
+/* Nothing but what a call itself may bring stands against it now. */
+bool model_may_ring(const struct model *model, int claim);
 int model_units(const struct model *model, int contractor);
 int64_t model_leased(const struct model *model, int contractor, int except_call);
 int model_leases(const struct model *model, int contractor, int except_call);
@@ -485,8 +490,8 @@ int model_route_next(struct model *model, int call, int ticket,
 /* What a report of a switch is about. */
 struct model_report {
     int call;
-    int ticket; /* -1 = none. */
-    bool keepalive;
+    int ticket;     /* -1 = none. */
+    bool keepalive; /* KEEPALIVE, not QUALIFY; a CONNECT on a session that promised it. */
 };
 int model_connect(struct model *model, struct model_report report,
                   const struct zr_connect_request *request, struct zr_connect_reply *reply,

@@ -94,6 +94,7 @@ model_leg_add(struct model *model, int call_index, const struct model_ticket *ti
         call->charge_slot = ticket->slot;
         call->charge_caller = ticket->caller;
     }
+    call->screened_leg = ticket->screened;
     model_call_begin(call, ticket);
     call->charge_revision =
         ticket->revision > call->charge_revision ? ticket->revision : call->charge_revision;
@@ -162,7 +163,7 @@ connect_refusal(const struct model *model, const struct model_call *call,
 
 static void
 connect_do(struct model *model, int call_index, const struct model_ticket *ticket,
-           const struct zr_connect_request *request)
+           const struct zr_connect_request *request, bool keepalive)
 {
     struct model_call *call = &model->calls[call_index];
     const int leg_index = call->legs_count - 1;
@@ -172,7 +173,7 @@ connect_do(struct model *model, int call_index, const struct model_ticket *ticke
     leg->connected_ms = model->now_ms;
     leg->answered_ms = request->answered_at_ms != 0 ? request->answered_at_ms : model->now_ms;
     leg->alive_ms = model->now_ms;
-    leg->ttl_ms = UNIT_TTL_MINUTES * MODEL_MINUTE_MS;
+    leg->ttl_ms = (keepalive ? UNIT_TTL_KEPT_ALIVE_MINUTES : UNIT_TTL_MINUTES) * MODEL_MINUTE_MS;
     leg->unit = true;
     leg->stamp = ++model->stamp;
     leg->sweep_ms =
@@ -293,7 +294,7 @@ model_connect(struct model *model, struct model_report report,
         return status;
     }
     (void)model_leg_add(model, report.call, ticket, index);
-    connect_do(model, report.call, ticket, request);
+    connect_do(model, report.call, ticket, request, report.keepalive);
     connect_fill(model, report.call, call->legs_count - 1, reply);
     model_report_done(call, call->state, -1);
     model_settle(model);

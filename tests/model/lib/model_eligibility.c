@@ -110,8 +110,9 @@ is_down(const struct model *model, const struct model_contractor *who)
     return (uses_phones && (who->phones_down & all) == all) || model->now_ms < who->down_until_ms;
 }
 
-uint32_t
-model_reasons(const struct model *model, int call, int claim)
+/* All but what the call brings along. */
+static uint32_t
+reasons_of_claim(const struct model *model, int call, int claim)
 {
     const struct model_claim *row = &model->claims[claim];
     const int contractor = row->contractor;
@@ -142,7 +143,23 @@ model_reasons(const struct model *model, int call, int claim)
                 : 0;
     bits |= model->now_ms < who->cooldown_until_ms ? 1U << 9 : 0;
     bits |= is_down(model, who) ? 1U << 13 : 0;
-    bits |= policy->rules.screening_required && !model->calls[call].screened ? 1U << 15 : 0;
     bits |= (modes & 3) == 0 ? 1U << 16 : 0;
-    return bits | reasons_of_filters(model, call, contractor);
+    return bits;
+}
+
+bool
+model_may_ring(const struct model *model, int claim)
+{
+    return reasons_of_claim(model, -1, claim) == 0;
+}
+
+uint32_t
+model_reasons(const struct model *model, int call, int claim)
+{
+    const struct model_claim *row = &model->claims[claim];
+    const struct model_policy *policy = model_policy_of(model, row->slot);
+
+    return reasons_of_claim(model, call, claim) |
+           (policy->rules.screening_required && !model->calls[call].screened ? 1U << 15 : 0) |
+           reasons_of_filters(model, call, row->contractor);
 }

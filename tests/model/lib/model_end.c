@@ -109,9 +109,6 @@ end_without_index(struct model *model, int call_index, int ticket_index,
     if (!call->durable && (!model_remembers(model, call) || call->exhausted) && ticket_index < 0) {
         return ZR_STATUS_NOT_FOUND;
     }
-    if (ticket_index >= 0 && call->tickets[ticket_index].query) {
-        return ZR_STATUS_BAD_TICKET;
-    }
     model_call_begin(call,
                      &call->tickets[ticket_index >= 0 ? ticket_index : call->tickets_count - 1]);
     call->state = ZR_CALL_ABANDONED;
@@ -182,6 +179,9 @@ model_end(struct model *model, struct model_report report, const struct zr_end_r
     int leg = -1;
 
     *duplicate = false;
+    if (ticket_index >= 0 && call->tickets[ticket_index].query) {
+        return ZR_STATUS_BAD_TICKET;
+    }
     if (request->index == NO_INDEX && call->connected < 0) {
         status = end_without_index(model, call_index, ticket_index, request, reply);
     } else {

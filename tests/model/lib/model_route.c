@@ -227,6 +227,7 @@ ticket_new(struct model *model, struct model_call *call)
                                     .first_ms = call->first_ms,
                                     .revision = call->revision,
                                     .caller = call->caller,
+                                    .screened = call->screened,
                                     .qualify_ms = policy->qualify_ms,
                                     .ring_timeout_s = policy->ring_timeout_s};
     ticket->expires_ms =
@@ -271,7 +272,8 @@ zips_differ(const struct model *model, const struct zr_route_request *request)
 static bool
 is_blocked(const struct model *model, const struct zr_route_request *request)
 {
-    const uint8_t least = model->network.attestation_min;
+    const int slot = model_slot_at(model, request->zips[0], request->category);
+    const uint8_t least = model_policy_of(model, slot)->attestation_min;
 
     for (int i = 0; i < MODEL_CALLERS; i++) {
         if (model->suppressed[i] && request->caller == model_caller(i)) {
@@ -328,13 +330,27 @@ is_used_up(const struct model *model, const struct model_call *call, int slot)
             model->now_ms >= call->first_ms + policy->cascade_budget_s * MODEL_SECOND_MS);
 }
 
+/* A SWITCH's screening bits count where a CALLCENTER of its tenant set them before (R18). */
+static uint8_t
+screening_of(const struct model_asker *asker, struct model_call *call,
+             const struct zr_route_request *request)
+{
+    const bool hold = (request->flags & HOLD) != 0;
+
+    if (asker->callcenter) {
+        call->screening = hold ? request->screening : call->screening;
+        return request->screening;
+    }
+    return hold ? call->screening & request->screening : 0;
+}
+
 /* What the switch says of the call this time. */
 static void
 call_take_facts(const struct model *model, const struct model_asker *asker, struct model_call *call,
                 const struct zr_route_request *request)
 {
     call->caller = request->caller_kind == ZR_CALLER_WITHHELD ? 0 : request->caller;
-    call->screened = call->screened || (asker->callcenter && request->screening != 0);
+    call->screened = screening_of(asker, call, request) != 0;
     call->lease_contractor = -1;
     call->request = *request;
     call->slot = model_slot_at(model, request->zips[0], request->category);
@@ -357,12 +373,13 @@ call_is_known(const struct model *model, struct model_call *call, bool hold)
 
 /* Why there is no decision to make, in the order of outcomes.def. */
 static int
-route_judge(const struct model *model, const struct model_call *call,
-            const struct zr_route_request *request)
+route_judge(const struct model *model, const struct model_asker *asker,
+            const struct model_call *call, const struct zr_route_request *request)
 {
     const bool hold = (request->flags & HOLD) != 0;
 
-    if (hold && is_repeat(model, call, request)) {
+    if (hold && is_repeat(model, call, request) &&
+        (!asker->callcenter || call->screening == request->screening)) {
         return MODEL_REPEATED; /* Before any rule is asked (E31). */
     }
     if (request->zips_count > 1 && (request->flags & ADDRESS_CONFIRMED) == 0 &&
@@ -398,14 +415,16 @@ model_route(struct model *model, const struct model_asker *asker, int call_index
         call->remembered = false;
         call->cancelled = false;
         call->decliners_count = 0;
+        call->screening = 0;
     }
-    status = route_judge(model, call, request);
+    status = route_judge(model, asker, call, request);
     if (status == ZR_STATUS_NEED_ADDRESS) {
         memcpy(reply->zips, request->zips, sizeof reply->zips);
     }
     if (status == ZR_STATUS_EXHAUSTED) {
         struct model_ticket next = {0};
 
+        (void)screening_of(asker, call, request);
         ticket_carry(&next, call);
         attempts_list(model, next.tried, next.tried_count, reply);
     }
@@ -480,6 +499,8 @@ next_attempt(struct model *model, int call_index, const struct model_ticket *old
     ticket->first_ms = before.first_ms;
     ticket->slot = before.slot;
     ticket->caller = before.caller;
+    ticket->screened = before.screened;
+    call->screened = before.screened;
     if (!model_remembers(model, call)) {
         call_is_learned(call, &before);
     }
@@ -540,7 +561,8 @@ next_judge(const struct model *model, const struct model_call *call,
         return ZR_STATUS_TICKET_EXPIRED;
     }
     if ((remembers && (ticket->revision < call->revision || call->attempt > index + 1)) ||
-        ticket->revision < call->charge_revision || somebody_talked_since(call, ticket, index)) {
+        ticket->revision < call->charge_revision ||
+        (call->state == ZR_CALL_RINGING && somebody_talked_since(call, ticket, index))) {
         return ZR_STATUS_TICKET_SUPERSEDED;
     }
     if (call->cancelled || (call->durable && call->state == ZR_CALL_ABANDONED)) {
@@ -605,5 +627,6 @@ model_restarted(struct model *model)
         call->tried_count = 0;
         call->lease_contractor = -1;
         call->decliners_count = 0;
+        call->screening = 0;
     }
 }

@@ -60,7 +60,8 @@ verdict(const struct model *model, int call_index, int leg_index, bool voicemail
     if (model_call_is_charged(call)) {
         return ZR_SETTLEMENT_FREE_CALL_ALREADY_CHARGED;
     }
-    if (model_policy_of(model, call->charge_slot)->rules.screening_required && !call->screened) {
+    if (model_policy_of(model, call->charge_slot)->rules.screening_required &&
+        !call->screened_leg) {
         return ZR_SETTLEMENT_FREE_UNSCREENED;
     }
     if (duplicates_of(model, call_index, leg_index) > 0) {

@@ -11,18 +11,36 @@
 
 enum { NO_INDEX = 255 };
 
-static struct model_call *
-call_at(const struct session *session, const struct operation *operation)
+/* The line meant: mostly one whose call can still be talked about, the k-th of them. */
+static int
+line_of(const struct session *session, const struct operation *operation)
 {
-    const int call = session->lines[operation->a % SESSION_LINES];
+    int young[SESSION_LINES];
+    int count = 0;
 
-    return call < 0 ? NULL : &session->model->calls[call];
+    for (int line = 0; line < SESSION_LINES; line++) {
+        const int call = session->lines[line];
+
+        if (call >= 0 && session_is_young(session, &session->model->calls[call])) {
+            young[count++] = line;
+        }
+    }
+    return count == 0 || operation->a % 16 == 0 ? operation->a / 16 % SESSION_LINES
+                                                : young[operation->a / 16 % count];
 }
 
 static int
 call_index(const struct session *session, const struct operation *operation)
 {
-    return session->lines[operation->a % SESSION_LINES];
+    return session->lines[line_of(session, operation)];
+}
+
+static struct model_call *
+call_at(const struct session *session, const struct operation *operation)
+{
+    const int call = call_index(session, operation);
+
+    return call < 0 ? NULL : &session->model->calls[call];
 }
 
 /* The newest ticket, or now and then an older one; -1 = the call has none. */
@@ -157,7 +175,7 @@ static int
 call_new(struct session *session, const struct operation *operation)
 {
     struct model *model = session->model;
-    const int line = operation->a % SESSION_LINES;
+    const int line = operation->a / 16 % SESSION_LINES;
     struct model_call *call;
 
     if (model->calls_count == MODEL_CALLS) {
@@ -173,12 +191,36 @@ call_new(struct session *session, const struct operation *operation)
     return model->calls_count++;
 }
 
+/* Mostly the k-th slot with somebody who could be rung, else any. */
+static int
+slot_of(const struct session *session, const struct operation *operation)
+{
+    const struct model *model = session->model;
+    int slots[MODEL_SLOTS];
+    int count = 0;
+
+    for (int i = 0; i < MODEL_SLOTS; i++) {
+        bool rings = false;
+
+        for (int l = 0; l < model->live_count; l++) {
+            rings = rings || (model->claims[model->live[l]].slot == i &&
+                              model_may_ring(model, model->live[l]));
+        }
+        if (rings) {
+            slots[count++] = i;
+        }
+    }
+    return count == 0 || operation->d / 32 % 8 == 0 ? operation->b % MODEL_SLOTS
+                                                    : slots[operation->b % count];
+}
+
 static void
 route_request_fill(const struct session *session, const struct operation *operation,
                    const struct model_call *call, struct zr_route_request *request)
 {
     const struct model *model = session->model;
-    const struct model_slot *slot = &model->slots[operation->b % MODEL_SLOTS];
+    const int at = slot_of(session, operation);
+    const struct model_slot *slot = &model->slots[at];
     const uint8_t flags = operation->d;
 
     request->call_id = call->call_id;
@@ -193,13 +235,13 @@ route_request_fill(const struct session *session, const struct operation *operat
     }
     request->want = (uint8_t)(flags % 4 == 0 ? 3 : 1);
     request->flags = 2 | 4;
-    request->attestation = (uint8_t)(operation->n % 4);
+    request->attestation = (uint8_t)(operation->n / 2048 % 4 == 0 ? operation->n % 4 : 1);
+    request->screening = (uint8_t)(operation->n / 8192 % 4 == 0 ? 0 : operation->n / 32768 % 8);
     if (operation->n / 4 % 16 == 0) {
         request->flags = 4;
     }
     if (operation->n / 64 % 16 == 0) {
-        const struct model_slot *other =
-            &model->slots[(operation->b + MODEL_CATEGORIES) % MODEL_SLOTS];
+        const struct model_slot *other = &model->slots[(at + MODEL_CATEGORIES) % MODEL_SLOTS];
 
         request->zips[1] = other->zip;
         request->zips_count = 2;
@@ -340,25 +382,26 @@ play_connect(struct session *session, const struct operation *operation)
     struct zr_connect_reply expected = {0};
     struct zr_connect_reply reply;
     struct session_expected wanted;
+    struct zr_client *client;
     const int ticket = call == NULL ? -1 : ticket_pick(call, operation->b);
 
     if (ticket < 0) {
         session_skip(session);
         return;
     }
+    client = client_of(session, call, operation->b / 8);
     request.index = (uint8_t)(call->tickets[ticket].attempt +
                               (operation->c % 3 == 0 ? operation->c / 3 % 3 : 0));
     request.answered_at_ms = answered_pick(session, &call->tickets[ticket], operation->d);
     request.ticket_length = call->tickets[ticket].length;
     memcpy(request.ticket, call->tickets[ticket].bytes, sizeof request.ticket);
-    wanted.status = model_connect(
-        session->model,
-        (struct model_report){.call = call_index(session, operation), .ticket = ticket}, &request,
-        &expected, &wanted.duplicate);
-    if (!session_expect(session,
-                        &(struct session_question){client_of(session, call, operation->b / 8),
-                                                   ZR_OP_CONNECT, &request, &reply},
-                        wanted)) {
+    wanted.status = model_connect(session->model,
+                                  (struct model_report){.call = call_index(session, operation),
+                                                        .ticket = ticket,
+                                                        .keepalive = client == session->carrier2},
+                                  &request, &expected, &wanted.duplicate);
+    if (!session_expect(
+            session, &(struct session_question){client, ZR_OP_CONNECT, &request, &reply}, wanted)) {
         return;
     }
     if (wanted.status == ZR_STATUS_OK || wanted.status == ZR_STATUS_ALREADY_CONNECTED) {
@@ -428,7 +471,7 @@ play_end(struct session *session, const struct operation *operation)
                                      .index = NO_INDEX,
                                      .who_hung_up = ZR_HUNG_UP_CALLER,
                                      .voicemail = operation->d % 8 == 0,
-                                     .caller_stays = operation->d / 8 % 6 == 0};
+                                     .caller_stays = operation->d / 8 % 3 == 0};
     struct zr_settlement_reply expected = {0};
     struct zr_settlement_reply reply;
     struct session_expected wanted;

@@ -87,6 +87,21 @@ play_topup_reversed(struct session *session, const struct operation *operation)
     }
 }
 
+/* The k-th live claim of a contractor, -1 = it has none. */
+static int
+claim_of(const struct model *model, int contractor, uint8_t k)
+{
+    int claims[MODEL_SLOTS];
+    int count = 0;
+
+    for (int i = 0; i < model->live_count; i++) {
+        if (model->claims[model->live[i]].contractor == contractor) {
+            claims[count++] = model->live[i];
+        }
+    }
+    return count == 0 ? -1 : claims[k % count];
+}
+
 /* ---- ADJUST
  * ---------------------------------------------------------------------------------------- */
 
@@ -160,6 +175,48 @@ play_approve(struct session *session, const struct operation *operation)
         model->adjusts[model->adjusts_count - 1 - (int)(operation->n % (uint32_t)count)].request;
     request.approves = request.op_id;
     adjust_ask(session, operation->c % 2, &request);
+}
+
+/*
+ * Put a wallet beside one of the sums at which a rule turns: the rate of a claim, what its
+ * overdraft allows below that, the dearest rate; by two ADMINs, as any ADJUST.
+ */
+static void
+play_edge(struct session *session, const struct operation *operation)
+{
+    struct model *model = session->model;
+    const int contractor = operation->a % MODEL_CONTRACTORS;
+    const int claim = claim_of(model, contractor, operation->d);
+    struct zr_adjust_request request = {.contractor = model->contractors[contractor].number,
+                                        .reason = "edge"};
+    int64_t change;
+    int64_t rate;
+
+    if (claim < 0 || model->adjusts_count == MODEL_ADJUSTS) {
+        session_skip(session);
+        return;
+    }
+    rate = model_claim_rate(model, claim);
+    change = rate - model_available(model, contractor) + operation->c % 3 - 1;
+    if (operation->b % 4 == 0) {
+        change -= model_overdraft(model, model->claims[claim].slot, contractor, rate);
+    } else if (operation->b % 4 == 1) {
+        change += model_dearest(model, contractor) - rate;
+    } else if (operation->b % 4 == 2) {
+        change -= model_holds(model, contractor); /* What is posted, not what is available. */
+    }
+    if (change == 0) {
+        session_skip(session);
+        return;
+    }
+    request.debit = change > 0 ? ZR_ACCOUNT_REFUNDS : ZR_ACCOUNT_MAIN;
+    request.credit = change > 0 ? ZR_ACCOUNT_MAIN : ZR_ACCOUNT_REFUNDS;
+    request.amount_cents = change > 0 ? change : -change;
+    adjust_ask(session, 0, &request);
+    request.approves = request.op_id;
+    if (!session->differs) {
+        adjust_ask(session, 1, &request);
+    }
 }
 
 /* ---- the automatic top-up
@@ -334,7 +391,7 @@ void
 play_money(struct session *session, const struct operation *operation)
 {
     static void (*const plays[])(struct session *, const struct operation *) = {
-        play_topup,     play_topup_reversed, play_adjust,  play_approve,
+        play_topup,     play_topup_reversed, play_adjust,  play_approve, play_edge,
         play_autotopup, play_topup_result,   play_dispute, play_resolve};
 
     plays[operation->kind - PLAY_TOPUP](session, operation);

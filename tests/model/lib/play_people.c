@@ -341,7 +341,7 @@ play_suppress(struct session *session, const struct operation *operation)
 {
     const int caller = operation->a % MODEL_CALLERS;
     struct zr_suppress_put_request request = {.caller = model_caller(caller),
-                                              .blocked = operation->b % 3 == 0};
+                                              .blocked = operation->b % 8 == 0};
     struct zr_put_reply reply;
 
     const bool already = session->model->suppressed[caller] == request.blocked;

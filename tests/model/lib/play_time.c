@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { HORIZON_HOURS = 72, DOUBT_MS = 100 };
+enum { HORIZON_HOURS = 72, DOUBT_MS = 100, BUSY_SPAN_MS = 9000 };
 
 /* Both clocks move. Leases are given back in steps of 100 ms: never stop inside such a step. */
 static void
@@ -30,11 +30,38 @@ clock_move(struct session *session, uint64_t to_ms)
     }
 }
 
+/* While calls are young time mostly goes by in seconds, or none would get far. */
+static bool
+is_busy(const struct session *session)
+{
+    for (int line = 0; line < SESSION_LINES; line++) {
+        const int call = session->lines[line];
+
+        if (call >= 0 && session_is_young(session, &session->model->calls[call])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+play_advance(struct session *session, const struct operation *operation)
+{
+    const uint32_t span_ms =
+        operation->a % 8 != 0 && is_busy(session) ? operation->n % BUSY_SPAN_MS + 1 : operation->n;
+
+    clock_move(session, session->model->now_ms + span_ms);
+}
+
 static void
 play_jump(struct session *session, const struct operation *operation)
 {
     const uint64_t due_ms = model_deadline(session->model, operation->a);
 
+    if (operation->c % 4 != 0 && is_busy(session)) {
+        play_advance(session, operation);
+        return;
+    }
     if (due_ms <= session->model->now_ms) {
         session_skip(session);
         return;
@@ -92,7 +119,7 @@ play_time(struct session *session, const struct operation *operation)
 {
     switch (operation->kind) {
     case PLAY_ADVANCE:
-        clock_move(session, session->model->now_ms + operation->n);
+        play_advance(session, operation);
         break;
     case PLAY_JUMP:
         play_jump(session, operation);

@@ -170,6 +170,13 @@ session_payments(const struct session *session, uint32_t tenant)
     return tenant == 1 ? session->world.payments : session->payments2;
 }
 
+bool
+session_is_young(const struct session *session, const struct model_call *call)
+{
+    return call->connected >= 0 ||
+           (call->tickets_count > 0 && model_remembers(session->model, call));
+}
+
 int
 session_claim_of(const struct session *session, uint8_t slot, uint8_t k)
 {
@@ -245,6 +252,10 @@ policy_make(uint64_t *state, const struct zr_policy *base)
         test_random_below(state, 2) == 0 ? ZR_DUP_PER_CONTRACTOR : ZR_DUP_PER_NETWORK;
     policy.rules.duration_check =
         test_random_below(state, 2) == 0 ? ZR_DURATION_CLIP : ZR_DURATION_FLAG;
+    policy.rules.screening_required = test_random_below(state, 6) == 0;
+    policy.rules.funds_rule =
+        test_random_below(state, 4) == 0 ? ZR_FUNDS_MAX_RATE : ZR_FUNDS_SLOT_RATE;
+    policy.attestation_min = (uint8_t)(test_random_below(state, 8) == 0 ? 2 : 0);
     policy.cooldown_misses = (uint8_t)(test_random_below(state, 2) == 0 ? 3 : 0);
     return policy;
 }
@@ -317,7 +328,21 @@ market_contractor(struct session *session, int index, uint64_t *state)
     who->version = reply.version;
 }
 
-/* The second tenant, and a second administrator: an ADJUST needs two. */
+static struct zr_client *
+client_open(const struct session *session, const char *name, uint32_t flags)
+{
+    struct zr_options options = server_options(&session->world.server, name);
+    struct zr_error error = ZR_ERROR_INIT;
+    struct zr_client *client = NULL;
+
+    options.flags |= flags;
+    CHECK(zr_client_open(&client, &options, &error) == 0);
+    CHECK(zr_client_wait_ready(client, 10000) == 0);
+    return client;
+}
+
+/* The second tenant, whose switch promises KEEPALIVE, and a second administrator: an ADJUST needs
+ * two. */
 static void
 market_principals(struct session *session)
 {
@@ -332,7 +357,8 @@ market_principals(struct session *session)
 
     for (int i = 0; i < 4; i++) {
         (void)server_principal(&session->world.server, &identities[i]);
-        *clients[i] = server_client_ready(&session->world.server, identities[i].name);
+        *clients[i] = client_open(session, identities[i].name,
+                                  clients[i] == &session->carrier2 ? ZR_OPTION_KEEPALIVE : 0);
     }
 }
 

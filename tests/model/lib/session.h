@@ -13,7 +13,7 @@
 #include "tests/model/lib/operation.h"
 
 enum {
-    SESSION_LINES = 12, /* Calls that go on at once: even ones of tenant 1, odd ones of tenant 2. */
+    SESSION_LINES = 5,  /* Calls that go on at once: even ones of tenant 1, odd ones of tenant 2. */
     SESSION_KEYED = 24, /* Requests under a key that may be sent again. */
     SESSION_READS = 192,
 };
@@ -109,6 +109,9 @@ struct zr_id session_id(struct session *session, uint8_t tag);
 
 /* Nothing to act on: count it. */
 void session_skip(struct session *session);
+
+/* The call rings or talks, or did so a moment ago: there is much to say about it. */
+bool session_is_young(const struct session *session, const struct model_call *call);
 
 /* The k-th live claim of a slot, -1 = it has none. */
 int session_claim_of(const struct session *session, uint8_t slot, uint8_t k);
