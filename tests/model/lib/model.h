@@ -30,7 +30,7 @@ enum {
     MODEL_CALLS = 4096,
     MODEL_LEGS = 4,
     MODEL_TICKETS = 6,
-    MODEL_EVENTS = 512, /* Of one step. */
+    MODEL_EVENTS = 2048, /* Of one step. */
     MODEL_REFS = 4096,
     MODEL_CHARGES = 8192,
     MODEL_ADJUSTS = 512,
@@ -137,6 +137,7 @@ struct model_contractor {
     uint64_t phones[4];
     int64_t main, credit, charged;
     struct zr_filters_put_request filters;
+    uint64_t funds_asked_ms, funds_stamp; /* A look at all claims is due; 0 = it is not. */
     struct model_autotopup autotopup;
     uint64_t cap_window[12];
     struct model_usage usages[MODEL_USAGES];
@@ -144,7 +145,7 @@ struct model_contractor {
     struct model_ring rings[MODEL_RINGS];
     int rings_count;
     uint32_t caps_version, filters_version;
-    uint16_t cap_said[12]; /* Highest of 75, 90, 100 that was told. */
+    uint8_t cap_said[12]; /* Highest of 75, 90, 100 that was reached when it was judged last. */
     uint16_t max_concurrency, phones_count;
     uint8_t status, misses, failed_row, modes, phones_down, funds_state;
     bool rate_told; /* ANSWER_RATE_LOW was, and nothing was better since. */
@@ -277,11 +278,17 @@ struct model_adjust {
     bool posted;
 };
 
+/*
+ * Fields as in protocol/messages.def. What only the server can number is named by the model's own
+ * count in `serial`: an offer by its stamp, an attempt of a top-up by its place among those of its
+ * contractor; compare_events.c knows the numbers.
+ */
 struct model_event {
-    uint64_t time_ms, deadline_ms, claim_id;
+    uint64_t time_ms, deadline_ms, claim_id, number, serial;
     int64_t amount;
-    int contractor;
-    uint32_t zip;
+    int contractor; /* -1 = none. */
+    int call_count; /* 1 + the call it is about; 0 = none. */
+    uint32_t tenant, zip;
     uint16_t category;
     uint8_t type, code;
 };
@@ -425,8 +432,9 @@ uint8_t model_funds_state(const struct model *model, int contractor);
 
 /* Posted money, holds or rates of a contractor changed: DRY, LOW, automatic top-up. */
 void model_wallet_touched(struct model *model, int contractor);
-/* Only rates or claims changed: DRY and the wallet's state. */
+/* Only rates or claims changed: work of this instant looks at DRY and the wallet's state. */
 void model_rates_touched(struct model *model, int contractor);
+void model_funds_pass(struct model *model, int contractor);
 
 void model_charge(struct model *model, int call, int leg);
 void model_credit_back(struct model *model, int call, int leg, int64_t amount);
@@ -441,6 +449,7 @@ void model_ring_ended(struct model *model, int contractor, bool answered);
 int model_rings(const struct model *model, int contractor);
 int model_answers(const struct model *model, int contractor);
 void model_caps_judge(struct model *model, int contractor);
+void model_caps_put(struct model *model, int contractor);
 
 int model_topup(struct model *model, const struct zr_topup_request *request,
                 struct zr_topup_reply *reply, bool *duplicate);
@@ -532,6 +541,14 @@ void model_restarted(struct model *model);
 void model_event(struct model *model, uint8_t type, const struct model_event *event);
 void model_claim_event(struct model *model, uint8_t type, int claim, uint8_t code,
                        uint64_t deadline_ms);
+/* About the offer that is pending in that slot. */
+void model_offer_event(struct model *model, uint8_t type, int slot);
+/* About a call; its place is that of `slot`. */
+void model_call_event(struct model *model, uint8_t type, int call, int slot,
+                      const struct model_event *event);
+/* About an attempt of its contractor's automatic top-up, by its serial. */
+void model_attempt_event(struct model *model, uint8_t type, int contractor, uint64_t serial,
+                         uint8_t code);
 
 /* Count what breaks I1-I14 in the model itself; prints each. */
 int model_invariants(const struct model *model);

@@ -56,7 +56,7 @@ model_ring_ended(struct model *model, int contractor, bool answered)
     if (low && !who->rate_told) {
         model_event(model, ZR_EVENT_ANSWER_RATE_LOW,
                     &(struct model_event){.contractor = contractor,
-                                          .amount = rings,
+                                          .number = (uint64_t)rings,
                                           .code = (uint8_t)(answers * PERCENT / rings)});
     }
     who->rate_told = low;

@@ -192,17 +192,14 @@ connect_do(struct model *model, int call_index, const struct model_ticket *ticke
                                     .call = call_index,
                                     .leg = leg_index});
     model_activate(model, call_index);
+    model_caps_judge(model, leg->contractor);
     model_ring_ended(model, leg->contractor, true);
-    model_event(model, ZR_EVENT_CALL_CONNECTED,
-                &(struct model_event){.contractor = leg->contractor,
-                                      .zip = model->slots[call->charge_slot].zip,
-                                      .category = model->slots[call->charge_slot].category,
-                                      .amount = leg->hold});
+    model_call_event(model, ZR_EVENT_CALL_CONNECTED, call_index, call->charge_slot,
+                     &(struct model_event){.contractor = leg->contractor, .amount = leg->hold});
     if (leg->qualify_ms == 0) {
         model_leg_settle(model, call_index, leg_index, false);
         call->state = ZR_CALL_QUALIFIED;
     }
-    model_caps_judge(model, leg->contractor);
     model_wallet_touched(model, leg->contractor);
 }
 

@@ -96,7 +96,7 @@ offer_make(struct model *model, int claim)
     slot->offer_id = 0;
     slot->offer_deadline_ms = model->now_ms + window_s * MODEL_SECOND_MS;
     slot->offer_stamp = ++model->stamp;
-    model_claim_event(model, ZR_EVENT_OFFER_MADE, claim, 0, slot->offer_deadline_ms);
+    model_offer_event(model, ZR_EVENT_OFFER_MADE, model->claims[claim].slot);
 }
 
 /* The next in line gets it; nobody is left: OPEN or VACANT, and the waitlist hears of it. */
@@ -150,7 +150,7 @@ slot_open(struct model *model, int slot_index)
 void
 model_offers_cancel_of(struct model *model, int slot)
 {
-    model_claim_event(model, ZR_EVENT_OFFER_CANCELLED, model->slots[slot].offer_claim, 0, 0);
+    model_offer_event(model, ZR_EVENT_OFFER_CANCELLED, slot);
     chain_go_on(model, slot);
 }
 
@@ -169,7 +169,7 @@ model_offers_cancel(struct model *model, int contractor)
 void
 model_offer_expire(struct model *model, int slot)
 {
-    model_claim_event(model, ZR_EVENT_OFFER_EXPIRED, model->slots[slot].offer_claim, 0, 0);
+    model_offer_event(model, ZR_EVENT_OFFER_EXPIRED, slot);
     chain_go_on(model, slot);
 }
 
@@ -202,12 +202,12 @@ model_offer_reply(struct model *model, uint32_t tenant,
         return ZR_STATUS_NOT_ELIGIBLE;
     }
     if (request->accept) {
-        model_claim_event(model, ZR_EVENT_OFFER_ACCEPTED, offer->claim, 0, 0);
+        model_offer_event(model, ZR_EVENT_OFFER_ACCEPTED, slot);
         title_give(model, offer->claim);
         reply->state = ZR_OFFER_ACCEPTED;
         model_reserve(model, slot);
     } else {
-        model_claim_event(model, ZR_EVENT_OFFER_DECLINED, offer->claim, 0, 0);
+        model_offer_event(model, ZR_EVENT_OFFER_DECLINED, slot);
         chain_go_on(model, slot);
         reply->state = ZR_OFFER_DECLINED;
     }
@@ -373,7 +373,9 @@ model_claim_end(struct model *model, int claim, uint8_t state, uint8_t code)
     struct ranks before;
 
     ranks_note(model, row->slot, &before);
-    model_claim_event(model, ZR_EVENT_CLAIM_ENDED, claim, code, 0);
+    if (state != ZR_CLAIM_FORFEITED) { /* FORFEITED says it, with the reason. */
+        model_claim_event(model, ZR_EVENT_CLAIM_ENDED, claim, code, 0);
+    }
     row->live = false;
     row->ended_state = state;
     row->ended_ms = model->now_ms;

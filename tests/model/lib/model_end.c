@@ -80,8 +80,10 @@ end_of_leg(struct model *model, int call_index, int leg, const struct zr_end_req
     if (row->settlement == ZR_SETTLEMENT_STALE_VOID && is_late(model, row)) {
         if (!row->late_told) {
             row->late_told = true;
-            model_event(model, ZR_EVENT_RECONCILE,
-                        &(struct model_event){.contractor = row->contractor});
+            model_call_event(model, ZR_EVENT_RECONCILE, call_index, call->charge_slot,
+                             &(struct model_event){.contractor = row->contractor,
+                                                   .tenant = call->tenant,
+                                                   .code = row->settlement});
         }
         return ZR_STATUS_TOO_LATE;
     }

@@ -1,8 +1,8 @@
 /*
  * model_events.c - what is told to whom, and the invariants that every step must keep.
  *
- * The hard idea: events are only noted for the step that is under way; the driver takes them off
- * after each step. Those that nobody took are counted, never kept.
+ * The hard idea: events are only noted for the step that is under way; the driver compares them
+ * with the server's (compare_events.c) and forgets them. Those that find no room are counted.
  */
 #include "tests/model/lib/model.h"
 
@@ -28,6 +28,9 @@ model_event(struct model *model, uint8_t type, const struct model_event *event)
     *row = *event;
     row->type = type;
     row->time_ms = model->now_ms;
+    if (row->tenant == 0 && row->contractor >= 0) {
+        row->tenant = model->contractors[row->contractor].tenant;
+    }
 }
 
 void
@@ -42,6 +45,47 @@ model_claim_event(struct model *model, uint8_t type, int claim, uint8_t code, ui
                                       .category = model->slots[row->slot].category,
                                       .code = code,
                                       .deadline_ms = deadline_ms});
+}
+
+void
+model_offer_event(struct model *model, uint8_t type, int slot_index)
+{
+    const struct model_slot *slot = &model->slots[slot_index];
+    const struct model_claim *claim = &model->claims[slot->offer_claim];
+
+    model_event(model, type,
+                &(struct model_event){.contractor = claim->contractor,
+                                      .claim_id = claim->id,
+                                      .serial = slot->offer_stamp,
+                                      .deadline_ms = slot->offer_deadline_ms,
+                                      .zip = slot->zip,
+                                      .category = slot->category});
+}
+
+void
+model_call_event(struct model *model, uint8_t type, int call, int slot,
+                 const struct model_event *event)
+{
+    struct model_event about = *event;
+
+    about.call_count = call + 1;
+    about.zip = model->slots[slot].zip;
+    about.category = model->slots[slot].category;
+    model_event(model, type, &about);
+}
+
+void
+model_attempt_event(struct model *model, uint8_t type, int contractor, uint64_t serial,
+                    uint8_t code)
+{
+    const struct model_autotopup *autotopup = &model->contractors[contractor].autotopup;
+
+    model_event(model, type,
+                &(struct model_event){
+                    .contractor = contractor,
+                    .serial = serial,
+                    .amount = autotopup->attempts[serial % MODEL_ATTEMPTS].amount,
+                    .code = code});
 }
 
 /* ---- invariants

@@ -103,32 +103,58 @@ funds_tell(struct model *model, int contractor)
 {
     struct model_contractor *who = &model->contractors[contractor];
     const uint8_t before = who->funds_state;
+    const uint8_t types[] = {0, ZR_EVENT_FUNDED, ZR_EVENT_LOW_BALANCE, ZR_EVENT_DRY};
 
     who->funds_state = model_funds_state(model, contractor);
-    if (who->funds_state != before) {
-        const uint8_t types[] = {0, ZR_EVENT_FUNDED, ZR_EVENT_LOW_BALANCE, ZR_EVENT_DRY};
-
-        model_event(model, types[who->funds_state],
-                    &(struct model_event){.contractor = contractor,
-                                          .amount = model_available(model, contractor)});
+    if (model_dearest(model, contractor) == 0) {
+        who->funds_state = ZR_FUNDS_STATE_OK; /* Nothing to pay for: nobody is told. */
+        return;
     }
+    if (who->funds_state == before ||
+        (who->funds_state == ZR_FUNDS_STATE_LOW && before == ZR_FUNDS_STATE_DRY)) {
+        return; /* Or better, but not well. */
+    }
+    model_event(model, types[who->funds_state],
+                &(struct model_event){.contractor = contractor,
+                                      .amount = who->funds_state == ZR_FUNDS_STATE_LOW
+                                                    ? model_available(model, contractor)
+                                                    : model_posted(model, contractor)});
 }
 
 void
 model_rates_touched(struct model *model, int contractor)
 {
-    const int64_t posted = model_posted(model, contractor);
+    struct model_contractor *who = &model->contractors[contractor];
 
+    if (who->funds_asked_ms == 0) {
+        who->funds_asked_ms = model->now_ms;
+        who->funds_stamp = ++model->stamp;
+    }
+}
+
+/* Of each claim: is it DRY, or was it? */
+static bool
+claim_turns(const struct model *model, int claim)
+{
+    const struct model_claim *row = &model->claims[claim];
+
+    return row->dry.on == (model_posted(model, row->contractor) >= model_claim_rate(model, claim));
+}
+
+void
+model_funds_pass(struct model *model, int contractor)
+{
+    model->contractors[contractor].funds_asked_ms = 0;
     for (int i = 0; i < model->live_count; i++) {
         struct model_claim *claim = &model->claims[model->live[i]];
         const uint32_t grace_s = model_policy_of(model, claim->slot)->rules.funds_grace_s;
 
-        if (claim->contractor != contractor) {
+        if (claim->contractor != contractor || !claim_turns(model, model->live[i])) {
             continue;
         }
-        if (posted >= model_claim_rate(model, model->live[i])) {
+        if (claim->dry.on) {
             model_condition_clear(&claim->dry);
-        } else if (!claim->dry.on) {
+        } else {
             model_condition_set(model, &claim->dry, model->now_ms + grace_s * MODEL_SECOND_MS,
                                 grace_s * MODEL_SECOND_MS);
         }
@@ -141,10 +167,18 @@ model_wallet_touched(struct model *model, int contractor)
 {
     const struct model_autotopup *autotopup = &model->contractors[contractor].autotopup;
 
-    model_rates_touched(model, contractor);
+    for (int i = 0; i < model->live_count; i++) {
+        if (model->claims[model->live[i]].contractor == contractor &&
+            claim_turns(model, model->live[i])) {
+            model_rates_touched(model, contractor);
+        }
+    }
     if (autotopup->state == ZR_TOPUP_STATE_IDLE ||
         (autotopup->state == ZR_TOPUP_STATE_FAILED && autotopup->retry_ms <= model->now_ms)) {
         model_topup_try(model, contractor);
+    }
+    if (model->contractors[contractor].funds_asked_ms == 0) { /* Else the pass tells. */
+        funds_tell(model, contractor);
     }
 }
 
@@ -267,6 +301,7 @@ void
 model_payout(struct model *model, int contractor)
 {
     struct model_contractor *who = &model->contractors[contractor];
+    const int64_t paid = who->main;
     bool open = model_holds(model, contractor) != 0;
 
     for (int i = 0; i < model->charges_count; i++) {
@@ -282,7 +317,8 @@ model_payout(struct model *model, int contractor)
     }
     payout_balance(model, contractor);
     who->status = ZR_CONTRACTOR_CLOSED;
-    model_event(model, ZR_EVENT_ACCOUNT_CLOSED, &(struct model_event){.contractor = contractor});
+    model_event(model, ZR_EVENT_ACCOUNT_CLOSED,
+                &(struct model_event){.contractor = contractor, .amount = paid});
 }
 
 /* ---- top-ups
@@ -499,32 +535,57 @@ model_cap_used(const struct model *model, int contractor, const struct zr_cap *c
     return (uint64_t)sum;
 }
 
-/* CAP_75, CAP_90, CAP_100: once per crossing in a window. */
+/* The highest of 75, 90 and 100 % that is reached; 0 = none. */
+static uint8_t
+cap_level(const struct model *model, int contractor, const struct zr_cap *cap)
+{
+    static const uint8_t percents[] = {75, 90, 100};
+    const uint64_t used = model_cap_used(model, contractor, cap);
+    uint8_t level = 0;
+
+    for (int i = 0; i < 3 && cap->limit > 0 && used > 0; i++) {
+        level = used * 100 >= cap->limit * percents[i] ? percents[i] : level;
+    }
+    return level;
+}
+
+/* What was used before a CAPS_PUT crosses nothing. */
+void
+model_caps_put(struct model *model, int contractor)
+{
+    struct model_contractor *who = &model->contractors[contractor];
+
+    for (int i = 0; i < who->caps.caps_count; i++) {
+        uint64_t end;
+
+        model_window(who->zone, who->caps.caps[i].window, model->now_ms, &who->cap_window[i], &end);
+        who->cap_said[i] = cap_level(model, contractor, &who->caps.caps[i]);
+    }
+}
+
+/* CAP_75, CAP_90, CAP_100: once per crossing, and of several at once the highest alone. */
 void
 model_caps_judge(struct model *model, int contractor)
 {
-    static const unsigned percents[] = {75, 90, 100};
     struct model_contractor *who = &model->contractors[contractor];
 
     for (int i = 0; i < who->caps.caps_count; i++) {
         const struct zr_cap *cap = &who->caps.caps[i];
-        const uint64_t used = model_cap_used(model, contractor, cap);
+        const uint8_t level = cap_level(model, contractor, cap);
+        const uint8_t type = level == 100  ? ZR_EVENT_CAP_100
+                             : level == 90 ? ZR_EVENT_CAP_90
+                                           : ZR_EVENT_CAP_75;
         uint64_t start;
         uint64_t end;
 
         model_window(who->zone, cap->window, model->now_ms, &start, &end);
-        if (who->cap_window[i] != start) {
-            who->cap_window[i] = start;
-            who->cap_said[i] = 0;
+        if (level > (who->cap_window[i] == start ? who->cap_said[i] : 0)) {
+            model_event(model, type,
+                        &(struct model_event){.contractor = contractor,
+                                              .amount = (int64_t)cap->limit,
+                                              .code = (uint8_t)(cap->window << 4 | cap->measure)});
         }
-        for (int p = 0; p < 3 && cap->limit > 0; p++) {
-            if (used * 100 >= cap->limit * percents[p] && who->cap_said[i] < percents[p]) {
-                who->cap_said[i] = (uint16_t)percents[p];
-                model_event(
-                    model, (uint8_t)(ZR_EVENT_CAP_75 + p),
-                    &(struct model_event){.contractor = contractor,
-                                          .code = (uint8_t)(cap->window << 4 | cap->measure)});
-            }
-        }
+        who->cap_window[i] = start;
+        who->cap_said[i] = level;
     }
 }

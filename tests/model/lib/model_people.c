@@ -97,7 +97,9 @@ pause_contractor(struct model *model, uint32_t tenant, const struct zr_pause_req
     }
     if (!who->paused.on) { /* Setting a state is no repeat: never DUPLICATE. */
         model_pause(model, &who->paused, model->network.rules.pause_grace_s * MODEL_SECOND_MS);
-        model_event(model, ZR_EVENT_PAUSED, &(struct model_event){.contractor = contractor});
+        model_event(model, ZR_EVENT_PAUSED,
+                    &(struct model_event){.contractor = contractor,
+                                          .deadline_ms = who->paused.deadline_ms});
     }
     reply->contractor = who->number;
     reply->state = ZR_CLAIM_PAUSED;
@@ -129,7 +131,7 @@ model_pause_claim(struct model *model, uint32_t tenant, const struct zr_pause_re
     grace_s = model_policy_of(model, row->slot)->rules.pause_grace_s;
     if (!row->paused.on) {
         model_pause(model, &row->paused, grace_s * MODEL_SECOND_MS);
-        model_claim_event(model, ZR_EVENT_PAUSED, claim, 0, 0);
+        model_claim_event(model, ZR_EVENT_PAUSED, claim, 0, row->paused.deadline_ms);
     }
     state_fill(model, claim, reply);
     reply->grace_deadline_ms = row->paused.deadline_ms;
@@ -167,8 +169,11 @@ model_resume_claim(struct model *model, uint32_t tenant, const struct zr_resume_
                                        : &model->claims[claim].paused;
     if (condition->on) {
         condition_lift(model, condition);
-        model_event(model, ZR_EVENT_RESUMED,
-                    &(struct model_event){.contractor = contractor, .claim_id = request->claim_id});
+        if (claim >= 0) {
+            model_claim_event(model, ZR_EVENT_RESUMED, claim, 0, 0);
+        } else {
+            model_event(model, ZR_EVENT_RESUMED, &(struct model_event){.contractor = contractor});
+        }
     }
     reply->contractor = model->contractors[contractor].number;
     reply->state = ZR_CLAIM_LIVE;

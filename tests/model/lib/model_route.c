@@ -150,11 +150,9 @@ ring_begin(struct model *model, int call_index, const struct model_ticket *ticke
     model_use(model, contractor,
               &(struct model_usage){
                   .time_ms = model->now_ms, .amount = 1, .measure = ZR_CAP_MEASURE_CALLS});
-    model_event(model, ZR_EVENT_CALL_OFFERED,
-                &(struct model_event){.contractor = contractor,
-                                      .zip = model->slots[call->slot].zip,
-                                      .category = model->slots[call->slot].category,
-                                      .code = ticket->candidates[0].rank});
+    model_call_event(
+        model, ZR_EVENT_CALL_OFFERED, call_index, call->slot,
+        &(struct model_event){.contractor = contractor, .code = ticket->candidates[0].rank});
     model_caps_judge(model, contractor);
 }
 
@@ -197,11 +195,8 @@ ring_missed(struct model *model, int call_index, int contractor, uint8_t outcome
 {
     const struct model_call *call = &model->calls[call_index];
 
-    model_event(model, ZR_EVENT_CALL_MISSED,
-                &(struct model_event){.contractor = contractor,
-                                      .zip = model->slots[call->slot].zip,
-                                      .category = model->slots[call->slot].category,
-                                      .code = outcome});
+    model_call_event(model, ZR_EVENT_CALL_MISSED, call_index, call->slot,
+                     &(struct model_event){.contractor = contractor, .code = outcome});
     misses_judge(model, contractor, model_policy_of(model, call->slot), outcome);
     model_ring_ended(model, contractor, false);
 }

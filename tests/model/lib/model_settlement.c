@@ -82,13 +82,11 @@ model_leg_settle(struct model *model, int call_index, int leg_index, bool voicem
     }
     leg->hold = 0;
     leg->settled_ms = model->now_ms;
-    model_event(model, ZR_EVENT_CALL_SETTLED,
-                &(struct model_event){
-                    .contractor = leg->contractor,
-                    .zip = model->slots[model->calls[call_index].charge_slot].zip,
-                    .category = model->slots[model->calls[call_index].charge_slot].category,
-                    .amount = leg->amount,
-                    .code = leg->settlement});
+    model_caps_judge(model, leg->contractor);
+    model_call_event(model, ZR_EVENT_CALL_SETTLED, call_index, model->calls[call_index].charge_slot,
+                     &(struct model_event){.contractor = leg->contractor,
+                                           .amount = leg->amount,
+                                           .code = leg->settlement});
 }
 
 /* A report above the ticket's age at that time is cut under CLIP. */

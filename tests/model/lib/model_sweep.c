@@ -35,7 +35,11 @@ model_decline(struct model *model, int call_index, const struct zr_decline_reque
     }
     call->decliners[call->decliners_count++] = contractor;
     model_silence(call); /* The switch is told. */
-    model_event(model, ZR_EVENT_CALL_DECLINED, &(struct model_event){.contractor = contractor});
+    model_call_event(model, ZR_EVENT_CALL_DECLINED, call_index, call->slot,
+                     &(struct model_event){.contractor = contractor,
+                                           .tenant = call->tenant,
+                                           .number = call->attempt,
+                                           .code = ZR_OUTCOME_DECLINED});
     return ZR_STATUS_OK;
 }
 
@@ -50,10 +54,16 @@ model_sweep(struct model *model, int call_index, int leg_index)
     leg->ended_ms = model->now_ms;
     leg->unit = false;
     leg->hold = 0;
+    model_caps_judge(model, leg->contractor);
     if (leg->settlement == ZR_SETTLEMENT_OPEN) {
         leg->settlement = ZR_SETTLEMENT_STALE_VOID;
-        model_event(model, ZR_EVENT_RECONCILE,
-                    &(struct model_event){.contractor = leg->contractor});
+        model_call_event(model, ZR_EVENT_CALL_SETTLED, call_index, call->charge_slot,
+                         &(struct model_event){.contractor = leg->contractor,
+                                               .code = ZR_SETTLEMENT_STALE_VOID});
+        model_call_event(model, ZR_EVENT_RECONCILE, call_index, call->charge_slot,
+                         &(struct model_event){.contractor = leg->contractor,
+                                               .tenant = call->tenant,
+                                               .code = leg->settlement});
     }
     if (call->connected == leg_index) {
         call->connected = -1;

@@ -68,6 +68,9 @@ model_schedule_reasons(const struct model *model, int contractor)
 /* ---- conditions --------------------------------------------------------------------------------
  */
 
+/* GRACE_WARNINGs come when a half and when a tenth of the grace is left. */
+static const uint64_t warning_parts[] = {2, 10};
+
 void
 model_condition_set(struct model *model, struct model_condition *condition, uint64_t deadline_ms,
                     uint64_t grace_ms)
@@ -79,6 +82,10 @@ model_condition_set(struct model *model, struct model_condition *condition, uint
     condition->grace_ms = grace_ms;
     condition->deadline_ms = deadline_ms;
     condition->stamp = ++model->stamp;
+    while (condition->warned < 2 && /* Their time is over already. */
+           deadline_ms <= model->now_ms + grace_ms / warning_parts[condition->warned]) {
+        condition->warned++;
+    }
 }
 
 void
@@ -167,6 +174,7 @@ enum timer_kind {
     TIMER_SWEEP, /* index call, sub leg */
     TIMER_RETRY,
     TIMER_PAYOUT,
+    TIMER_FUNDS,
 };
 
 struct timer {
@@ -196,14 +204,12 @@ static void
 tell_condition(const struct look *look, const struct model_condition *condition,
                enum timer_kind kind, int index, int sub)
 {
-    static const uint64_t left_parts[] = {2, 10};
-
     if (!condition->on || condition->passed) {
         return;
     }
     tell(look, (struct timer){condition->deadline_ms, condition->stamp, kind, index, sub});
     if (condition->warned < 2) {
-        const uint64_t left_ms = condition->grace_ms / left_parts[condition->warned];
+        const uint64_t left_ms = condition->grace_ms / warning_parts[condition->warned];
 
         tell(look, (struct timer){condition->deadline_ms - left_ms, condition->stamp, kind + 1,
                                   index, sub});
@@ -263,6 +269,7 @@ tell_contractors(const struct model *model, const struct look *look)
                                   who->autotopup.stamp, TIMER_RETRY, i, 0});
         tell(look, (struct timer){who->status == ZR_CONTRACTOR_CLOSING ? who->closing_ms : 0,
                                   who->closing_stamp, TIMER_PAYOUT, i, 0});
+        tell(look, (struct timer){who->funds_asked_ms, who->funds_stamp, TIMER_FUNDS, i, 0});
     }
 }
 
@@ -447,6 +454,9 @@ fire(struct model *model, const struct timer *timer)
     case TIMER_RETRY:
     case TIMER_PAYOUT:
         fire_contractor(model, timer);
+        break;
+    case TIMER_FUNDS:
+        model_funds_pass(model, timer->index);
         break;
     case TIMER_NONE:
         break;

@@ -70,9 +70,10 @@ model_topup_try(struct model *model, int contractor)
         autotopup->stamp = ++model->stamp;
         if (autotopup->limit_month != month) {
             autotopup->limit_month = month;
-            model_event(
-                model, ZR_EVENT_TOPUP_LIMIT,
-                &(struct model_event){.contractor = contractor, .amount = autotopup->monthly_max});
+            model_event(model, ZR_EVENT_TOPUP_LIMIT,
+                        &(struct model_event){.contractor = contractor,
+                                              .deadline_ms = autotopup->retry_ms,
+                                              .amount = autotopup->monthly_max});
         }
         return;
     }
@@ -81,10 +82,8 @@ model_topup_try(struct model *model, int contractor)
     autotopup->attempt++;
     autotopup->attempts[autotopup->attempt % MODEL_ATTEMPTS] =
         (struct model_attempt){.amount = autotopup->amount};
-    model_event(model, ZR_EVENT_TOPUP_REQUESTED,
-                &(struct model_event){.contractor = contractor,
-                                      .amount = autotopup->amount,
-                                      .code = autotopup->method});
+    model_attempt_event(model, ZR_EVENT_TOPUP_REQUESTED, contractor, autotopup->attempt,
+                        autotopup->method);
 }
 
 int
@@ -145,8 +144,8 @@ attempt_failed(struct model *model, int contractor)
     }
     autotopup->state = ZR_TOPUP_STATE_DISABLED;
     autotopup->enabled = false;
-    model_event(model, ZR_EVENT_TOPUP_FAILED,
-                &(struct model_event){.contractor = contractor, .code = autotopup->failures});
+    model_attempt_event(model, ZR_EVENT_TOPUP_FAILED, contractor, autotopup->attempt,
+                        autotopup->failures);
 }
 
 /* attempt: serial of the attempt that the result is of, as the model counted it. */
@@ -185,8 +184,7 @@ model_topup_result(struct model *model, int contractor, uint64_t attempt,
         autotopup->round = 0;
     }
     model_topup_credit(model, contractor, request->provider_ref, row->amount);
-    model_event(model, ZR_EVENT_TOPUP_DONE,
-                &(struct model_event){.contractor = contractor, .amount = row->amount});
+    model_attempt_event(model, ZR_EVENT_TOPUP_DONE, contractor, attempt, 0);
     model_wallet_touched(model, contractor);
     model_settle(model);
     return ZR_STATUS_OK;
@@ -271,16 +269,18 @@ model_dispute_open(struct model *model, const struct zr_dispute_open_request *re
     leg->dispute.reason = request->reason;
     leg->dispute.state = ZR_DISPUTE_STATE_OPEN;
     leg->dispute.open = !provable;
-    model_event(model, ZR_EVENT_DISPUTE_OPENED,
-                &(struct model_event){.contractor = contractor, .code = request->reason});
+    model_call_event(model, ZR_EVENT_DISPUTE_OPENED, call, model->calls[call].charge_slot,
+                     &(struct model_event){.contractor = contractor,
+                                           .amount = leg->amount,
+                                           .code = request->reason});
     if (provable) {
         leg->dispute.state = ZR_DISPUTE_STATE_CREDITED;
         leg->dispute.resolved_ms = model->now_ms;
         model_credit_back(model, call, index, leg->amount - leg->credited);
-        model_event(model, ZR_EVENT_DISPUTE_RESOLVED,
-                    &(struct model_event){.contractor = contractor,
-                                          .amount = leg->credited,
-                                          .code = ZR_DISPUTE_STATE_CREDITED});
+        model_call_event(model, ZR_EVENT_DISPUTE_RESOLVED, call, model->calls[call].charge_slot,
+                         &(struct model_event){.contractor = contractor,
+                                               .amount = leg->credited,
+                                               .code = ZR_DISPUTE_STATE_CREDITED});
         model_wallet_touched(model, contractor);
     }
     dispute_fill(model, leg, reply);
@@ -317,10 +317,10 @@ model_dispute_resolve(struct model *model, const struct zr_dispute_resolve_reque
     if (request->credit_cents > 0) {
         model_credit_back(model, call, index, request->credit_cents);
     }
-    model_event(model, ZR_EVENT_DISPUTE_RESOLVED,
-                &(struct model_event){.contractor = contractor,
-                                      .amount = request->credit_cents,
-                                      .code = leg->dispute.state});
+    model_call_event(model, ZR_EVENT_DISPUTE_RESOLVED, call, model->calls[call].charge_slot,
+                     &(struct model_event){.contractor = contractor,
+                                           .amount = request->credit_cents,
+                                           .code = leg->dispute.state});
     if (request->credit_cents > 0) {
         model_wallet_touched(model, contractor);
     }

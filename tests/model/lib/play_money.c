@@ -84,6 +84,7 @@ play_topup_reversed(struct session *session, const struct operation *operation)
                        wanted) &&
         wanted.status == ZR_STATUS_OK) {
         topup_compare(session, &expected, &reply);
+        compare_learn_number(session, ZR_EVENT_TOPUP_REVERSED, reply.transfer_id);
     }
 }
 

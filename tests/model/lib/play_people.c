@@ -174,7 +174,7 @@ play_caps(struct session *session, const struct operation *operation)
                        (struct session_expected){0})) {
         who->caps = request;
         who->caps_version = reply.version;
-        memset(who->cap_said, 0, sizeof who->cap_said);
+        model_caps_put(session->model, index_of(operation));
         model_unavailable_judge(session->model, index_of(operation));
         model_settle(session->model);
     }

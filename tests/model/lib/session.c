@@ -396,6 +396,7 @@ session_open(struct session *session, uint64_t seed, FILE *output)
     for (int i = 0; i < MODEL_CONTRACTORS; i++) {
         model->contractors[i].judged_ms = model->now_ms;
     }
+    compare_events_open(session);
 }
 
 static void
@@ -475,5 +476,8 @@ session_play(struct session *session, const struct operation *operation)
     }
     if (!session->differs) {
         compare_some(session);
+    }
+    if (!session->differs) {
+        compare_events(session);
     }
 }

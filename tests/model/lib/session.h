@@ -16,6 +16,7 @@ enum {
     SESSION_LINES = 5,  /* Calls that go on at once: even ones of tenant 1, odd ones of tenant 2. */
     SESSION_KEYED = 24, /* Requests under a key that may be sent again. */
     SESSION_READS = 192,
+    SESSION_OFFERS = 256, /* More than are pending, or asked after, at once. */
 };
 
 /* A request that was answered under its key. */
@@ -39,6 +40,21 @@ struct session_read {
     int result;
 };
 
+/* What a client that follows events and the map was told since the last comparison. */
+struct session_heard {
+    uint64_t base; /* Newest event_seq of the last comparison. */
+    uint64_t last_event, last_change, last_commit;
+    uint64_t told; /* Events and changes of the map behind `base`. */
+    uint32_t count;
+    bool broken; /* Out of order, a gap, or the end of it. */
+    struct zr_event events[MODEL_EVENTS];
+};
+
+/* Numbers that the server gave to offers, by the model's own name of each. */
+struct session_number {
+    uint64_t serial, number;
+};
+
 struct session {
     struct world world;
     struct zr_client *admin2, *portal2, *carrier2, *payments2;
@@ -48,6 +64,11 @@ struct session {
     uint32_t keyed_count;
     struct session_read reads[SESSION_READS];
     uint32_t reads_count;
+    struct session_heard heard;
+    struct session_number offers[SESSION_OFFERS]; /* The newest. */
+    uint32_t offers_count;
+    uint64_t offer_newest; /* As of the last comparison. */
+    uint64_t events; /* Compared. */
     uint64_t serial;
     uint64_t seed;
     const struct operation *operation; /* Being played; NULL = a comparison at the end. */
@@ -141,5 +162,20 @@ void compare_books(struct session *session);
 void compare_learn_offer(struct session *session, int slot);
 void compare_learn_version(struct session *session, int contractor);
 void compare_learn_attempt(struct session *session, int contractor);
+
+/* ---- compare_events.c --------------------------------------------------------------------------
+ */
+
+/* Follow events and the map, as an ADMIN, from now on. */
+void compare_events_open(struct session *session);
+
+/*
+ * Everything that the server told since the last time, held against what the model says that this
+ * step causes. A read in log order must have been answered before: rings are in the log then.
+ */
+void compare_events(struct session *session);
+
+/* The event of that type that this step causes carries this number of the reply. */
+void compare_learn_number(struct session *session, uint8_t type, uint64_t number);
 
 #endif
