@@ -14,10 +14,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PASSES_MAX = 300, PASS_MS = 100 };
+enum { PASSES_MAX = 300, PASS_MS = 100, KEPT_DAYS = 35 };
 
 /* ---- hearing ----------------------------------------------------------------------------------
  */
+
+/* The next number of a stream. */
+static void
+stream_tell(struct session_heard *heard, struct session_stream *stream, uint64_t number)
+{
+    heard->broken = heard->broken || number <= stream->last;
+    stream->last = number;
+    stream->last_ms = heard->base_ms;
+    heard->told++;
+}
 
 static void
 heard_event(void *context, int result, const struct zr_event *event)
@@ -25,18 +35,16 @@ heard_event(void *context, int result, const struct zr_event *event)
     struct session_heard *heard = context;
 
     if (event == NULL) {
-        heard->broken = heard->broken || result != ZR_ECANCELED;
+        heard->event.over = result;
         return;
     }
-    if (event->event_seq <= heard->last_event || event->commit_seq < heard->last_commit ||
-        event->type == ZR_EVENT_EVENTS_GAP || heard->count == MODEL_EVENTS) {
-        heard->broken = true;
-        return;
-    }
-    heard->last_event = event->event_seq;
+    heard->broken = heard->broken || event->commit_seq < heard->last_commit ||
+                    event->type == ZR_EVENT_EVENTS_GAP || heard->count == MODEL_EVENTS;
     heard->last_commit = event->commit_seq;
-    heard->events[heard->count++] = *event;
-    heard->told++;
+    stream_tell(heard, &heard->event, event->event_seq);
+    if (!heard->broken) {
+        heard->events[heard->count++] = *event;
+    }
 }
 
 static void
@@ -45,12 +53,10 @@ heard_change(void *context, int result, const struct zr_map_change *change)
     struct session_heard *heard = context;
 
     if (change == NULL) {
-        heard->broken = heard->broken || result != ZR_ECANCELED;
+        heard->change.over = result;
         return;
     }
-    heard->broken = heard->broken || change->version <= heard->last_change;
-    heard->last_change = change->version;
-    heard->told++;
+    stream_tell(heard, &heard->change, change->version);
 }
 
 /* The newest event there is, as a subscription from the future is told. */
@@ -65,19 +71,55 @@ events_newest(struct session *session)
     return reply.newest;
 }
 
+static void
+follow_events(struct session *session)
+{
+    const struct zr_events_subscribe_request request = {.cursor = session->heard.base};
+
+    session->heard.event = (struct session_stream){session->heard.base, session->heard.base_ms, 0};
+    CHECK(zr_subscribe_events(session->world.admin, &request, heard_event, &session->heard) == 0);
+}
+
+static void
+follow_map(struct session *session)
+{
+    const struct zr_map_subscribe_request request = {.version = session->heard.base};
+
+    session->heard.change = (struct session_stream){session->heard.base, session->heard.base_ms, 0};
+    CHECK(zr_subscribe_map(session->world.admin, &request, heard_change, &session->heard) == 0);
+}
+
 void
 compare_events_open(struct session *session)
 {
-    struct session_heard *heard = &session->heard;
-    const uint64_t newest = events_newest(session);
-    const struct zr_events_subscribe_request events = {.cursor = newest};
-    const struct zr_map_subscribe_request map = {.version = newest};
+    session->heard.base = events_newest(session);
+    session->heard.base_ms = session->model->now_ms;
+    follow_events(session);
+    follow_map(session);
+}
 
-    heard->base = newest;
-    heard->last_event = newest;
-    heard->last_change = newest;
-    CHECK(zr_subscribe_events(session->world.admin, &events, heard_event, heard) == 0);
-    CHECK(zr_subscribe_map(session->world.admin, &map, heard_change, heard) == 0);
+/* After a restart a stream goes on behind the last that it told; if that is so long ago that what
+ * followed is not kept any more, though none of it was for this stream, it is over. */
+static bool
+is_too_old(const struct session *session, const struct session_stream *stream)
+{
+    return stream->over == ZR_STATUS_CURSOR_TOO_OLD &&
+           session->model->now_ms > stream->last_ms + KEPT_DAYS * MODEL_DAY_MS;
+}
+
+static void
+hear_some(struct session *session)
+{
+    struct session_heard *heard = &session->heard;
+
+    (void)zr_client_process(session->world.admin, PASS_MS);
+    if (is_too_old(session, &heard->event)) {
+        follow_events(session);
+    }
+    if (is_too_old(session, &heard->change)) {
+        follow_map(session);
+    }
+    heard->broken = heard->broken || heard->event.over != 0 || heard->change.over != 0;
 }
 
 /* Everything up to `newest`: each number once, over one of the two. */
@@ -93,13 +135,14 @@ hear(struct session *session)
                            (int64_t)heard->told);
             return false;
         }
-        (void)zr_client_process(session->world.admin, PASS_MS);
+        hear_some(session);
     }
     if (heard->broken || heard->told > newest - heard->base) {
-        session_differ(session, "order of events", (int64_t)newest, (int64_t)heard->last_event);
+        session_differ(session, "order of events", (int64_t)newest, (int64_t)heard->event.last);
         return false;
     }
     heard->base = newest;
+    heard->base_ms = session->model->now_ms;
     heard->told = 0;
     return true;
 }

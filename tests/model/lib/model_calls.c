@@ -196,6 +196,7 @@ connect_do(struct model *model, int call_index, const struct model_ticket *ticke
     model_ring_ended(model, leg->contractor, true);
     model_call_event(model, ZR_EVENT_CALL_CONNECTED, call_index, call->charge_slot,
                      &(struct model_event){.contractor = leg->contractor, .amount = leg->hold});
+    model_wallet_touched(model, leg->contractor); /* The hold is told of, before it is settled. */
     if (leg->qualify_ms == 0) {
         model_leg_settle(model, call_index, leg_index, false);
         call->state = ZR_CALL_QUALIFIED;

@@ -136,6 +136,9 @@ model_unavailable_judge(struct model *model, int contractor)
 static void
 condition_restart(struct model *model, struct model_condition *condition)
 {
+    if (!condition->passed && condition->deadline_ms == model->now_ms + condition->grace_ms) {
+        return; /* It was restarted in this very command: that timer waits already. */
+    }
     /* Exclusive: it has passed at its very instant, also before its timer's turn has come. */
     if (condition->on && (condition->passed || condition->deadline_ms <= model->now_ms)) {
         model_condition_set(model, condition, model->now_ms + condition->grace_ms,

@@ -40,13 +40,22 @@ struct session_read {
     int result;
 };
 
+/* One subscription, of events or of the map. */
+struct session_stream {
+    uint64_t last;    /* Newest number that it told. */
+    uint64_t last_ms; /* Not after the time of that. */
+    int over;         /* Why it ended; 0 = it goes on. */
+};
+
 /* What a client that follows events and the map was told since the last comparison. */
 struct session_heard {
-    uint64_t base; /* Newest event_seq of the last comparison. */
-    uint64_t last_event, last_change, last_commit;
+    struct session_stream event, change;
+    uint64_t base; /* Newest number of the last comparison, and its time. */
+    uint64_t base_ms;
+    uint64_t last_commit;
     uint64_t told; /* Events and changes of the map behind `base`. */
     uint32_t count;
-    bool broken; /* Out of order, a gap, or the end of it. */
+    bool broken; /* Out of order, or a gap. */
     struct zr_event events[MODEL_EVENTS];
 };
 
