@@ -81,11 +81,10 @@ model_attempt_event(struct model *model, uint8_t type, int contractor, uint64_t 
     const struct model_autotopup *autotopup = &model->contractors[contractor].autotopup;
 
     model_event(model, type,
-                &(struct model_event){
-                    .contractor = contractor,
-                    .serial = serial,
-                    .amount = autotopup->attempts[serial % MODEL_ATTEMPTS].amount,
-                    .code = code});
+                &(struct model_event){.contractor = contractor,
+                                      .serial = serial,
+                                      .amount = autotopup->attempts[serial % MODEL_ATTEMPTS].amount,
+                                      .code = code});
 }
 
 /* ---- invariants

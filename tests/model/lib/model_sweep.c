@@ -57,9 +57,9 @@ model_sweep(struct model *model, int call_index, int leg_index)
     model_caps_judge(model, leg->contractor);
     if (leg->settlement == ZR_SETTLEMENT_OPEN) {
         leg->settlement = ZR_SETTLEMENT_STALE_VOID;
-        model_call_event(model, ZR_EVENT_CALL_SETTLED, call_index, call->charge_slot,
-                         &(struct model_event){.contractor = leg->contractor,
-                                               .code = ZR_SETTLEMENT_STALE_VOID});
+        model_call_event(
+            model, ZR_EVENT_CALL_SETTLED, call_index, call->charge_slot,
+            &(struct model_event){.contractor = leg->contractor, .code = ZR_SETTLEMENT_STALE_VOID});
         model_call_event(model, ZR_EVENT_RECONCILE, call_index, call->charge_slot,
                          &(struct model_event){.contractor = leg->contractor,
                                                .tenant = call->tenant,

@@ -270,9 +270,8 @@ model_dispute_open(struct model *model, const struct zr_dispute_open_request *re
     leg->dispute.state = ZR_DISPUTE_STATE_OPEN;
     leg->dispute.open = !provable;
     model_call_event(model, ZR_EVENT_DISPUTE_OPENED, call, model->calls[call].charge_slot,
-                     &(struct model_event){.contractor = contractor,
-                                           .amount = leg->amount,
-                                           .code = request->reason});
+                     &(struct model_event){
+                         .contractor = contractor, .amount = leg->amount, .code = request->reason});
     if (provable) {
         leg->dispute.state = ZR_DISPUTE_STATE_CREDITED;
         leg->dispute.resolved_ms = model->now_ms;

@@ -77,7 +77,7 @@ struct session {
     struct session_number offers[SESSION_OFFERS]; /* The newest. */
     uint32_t offers_count;
     uint64_t offer_newest; /* As of the last comparison. */
-    uint64_t events; /* Compared. */
+    uint64_t events;       /* Compared. */
     uint64_t serial;
     uint64_t seed;
     const struct operation *operation; /* Being played; NULL = a comparison at the end. */
