@@ -5,9 +5,11 @@
  *     build/release/tests/model/test_model [--seed S] [--runs N] [--steps N] [--groups a,b,...]
  *                                          [--keep step,step,...] [--jobs N] [--no-shrink]
  *
- * A run is one fresh server and `steps` operations made from its seed. What differs is printed
- * with the seed and the shortest list of operations that still fails; `--keep` plays such a list
- * again. MODEL_VOLUME=ci (the default) plays 200,000 steps, nightly 5,000,000.
+ * Compared are replies, rows that can be read, and every event that a step causes, with all its
+ * fields (compare_events.c). A run is one fresh server and `steps` operations made from its seed.
+ * What differs is printed with the seed and the shortest list of operations that still fails;
+ * `--keep` plays such a list again. MODEL_VOLUME=ci (the default) plays 200,000 steps, nightly
+ * 5,000,000.
  *
  * It may take longer than other tests do: run.sh: timeout 600
  */
@@ -183,6 +185,24 @@ work(const struct options *options, uint32_t job, struct run_totals *totals)
     return totals->failed != 0;
 }
 
+/* How often each type of event was told and compared; one that never was proves nothing. */
+static void
+events_print(const struct options *options, const struct run_totals *totals)
+{
+    (void)printf("events:");
+    for (int type = 1; zr_event_type_name((uint8_t)type) != NULL; type++) {
+        uint64_t events = 0;
+
+        for (uint32_t job = 0; job < options->jobs; job++) {
+            events += totals[job].events[type];
+        }
+        if (type != ZR_EVENT_MAP_DELTA && type != ZR_EVENT_EVENTS_GAP) {
+            (void)printf(" %s %" PRIu64, zr_event_type_name((uint8_t)type), events);
+        }
+    }
+    (void)printf("\n");
+}
+
 static void
 totals_print(const struct options *options, const struct run_totals *totals)
 {
@@ -206,6 +226,7 @@ totals_print(const struct options *options, const struct run_totals *totals)
         (void)printf("%s %" PRIu64 "%s", operation_name((uint8_t)kind), played,
                      kind + 1 < PLAY_KINDS ? ", " : "\n");
     }
+    events_print(options, totals);
     (void)printf("model: seed %" PRIu64 ", %" PRIu64 " steps, %" PRIu64
                  " found nothing to act on\n",
                  options->seed, steps, skipped);

@@ -470,6 +470,9 @@ compare_all(struct session *session)
         }
     }
     reads_finish(session);
+    if (!session->differs) {
+        compare_readers(session);
+    }
     if (!session->differs && model_invariants(model) != 0) {
         session_differ(session, "invariants of the model", 0, 1);
     }

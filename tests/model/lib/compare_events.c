@@ -368,7 +368,10 @@ compare_events(struct session *session)
     struct session_heard *heard = &session->heard;
     struct model *model = session->model;
 
-    if (!hear(session)) {
+    if (session->told_count + MODEL_EVENTS > SESSION_TOLD) {
+        compare_readers(session);
+    }
+    if (session->differs || !hear(session)) {
         return;
     }
     (void)session_same(session, "events without room", 0, (int64_t)model->events_lost);
@@ -386,6 +389,9 @@ compare_events(struct session *session)
             session->offer_newest = session->offers[i].number;
         }
     }
-    session->events += heard->count;
+    for (uint32_t i = 0; i < heard->count; i++) {
+        session->events[heard->events[i].type % SESSION_EVENT_TYPES]++;
+        session->told[session->told_count++] = heard->events[i];
+    }
     heard->count = 0;
 }

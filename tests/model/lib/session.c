@@ -328,6 +328,18 @@ market_contractor(struct session *session, int index, uint64_t *state)
     who->version = reply.version;
 }
 
+/* The first contractor listens for himself. */
+static void
+market_contractor_client(struct session *session)
+{
+    const struct model_contractor *who = &session->model->contractors[0];
+    const struct server_identity identity = {"contractor", who->tenant, ZR_ROLE_CONTRACTOR,
+                                             who->number};
+
+    (void)server_principal(&session->world.server, &identity);
+    session->contractor = server_client_ready(&session->world.server, identity.name);
+}
+
 static struct zr_client *
 client_open(const struct session *session, const char *name, uint32_t flags)
 {
@@ -385,6 +397,7 @@ session_open(struct session *session, uint64_t seed, FILE *output)
     for (int i = 0; i < MODEL_CONTRACTORS; i++) {
         market_contractor(session, i, &state);
     }
+    market_contractor_client(session);
     now_ms = server_advance(&session->world.server, 0);
     while (now_ms < first_ms) { /* A year at a time at most. */
         const uint64_t left_ms = first_ms - now_ms;
@@ -397,6 +410,7 @@ session_open(struct session *session, uint64_t seed, FILE *output)
         model->contractors[i].judged_ms = model->now_ms;
     }
     compare_events_open(session);
+    compare_readers_open(session);
 }
 
 static void
@@ -406,6 +420,7 @@ own_clients_close(struct session *session)
     zr_client_close(session->portal2);
     zr_client_close(session->carrier2);
     zr_client_close(session->payments2);
+    zr_client_close(session->contractor);
 }
 
 int
@@ -438,6 +453,7 @@ session_restart(struct session *session, bool with_kill)
 
     /* An answered read in log order: what was noted before it is behind it, and on disk. */
     (void)session_ask(session, session->world.admin, ZR_OP_WALLET_GET, &request, &reply);
+    compare_readers(session);
     if (with_kill) {
         server_kill(&session->world.server);
     } else {
@@ -448,6 +464,7 @@ session_restart(struct session *session, bool with_kill)
 
     (void)session_same(session, "clock after a restart", (int64_t)session->model->now_ms,
                        (int64_t)server_advance(&session->world.server, 0));
+    compare_readers_again(session);
 }
 
 /* ---- playing

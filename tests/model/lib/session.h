@@ -17,6 +17,9 @@ enum {
     SESSION_KEYED = 24, /* Requests under a key that may be sent again. */
     SESSION_READS = 192,
     SESSION_OFFERS = 256, /* More than are pending, or asked after, at once. */
+    SESSION_TOLD = 4096,  /* Events between two comparisons of readers. */
+    SESSION_READERS = 8,
+    SESSION_EVENT_TYPES = 64, /* As many as `types` of a subscription has bits. */
 };
 
 /* A request that was answered under its key. */
@@ -59,6 +62,19 @@ struct session_heard {
     struct zr_event events[MODEL_EVENTS];
 };
 
+/* Another reader, who is told a part of it. */
+struct session_reader {
+    struct zr_client *client;
+    struct session_stream stream;
+    uint32_t tenant, contractor; /* contractor: of a CONTRACTOR. */
+    uint8_t role;
+    bool broken;
+    uint64_t base; /* As of the last comparison, and its time. */
+    uint64_t base_ms;
+    uint32_t count;
+    struct zr_event events[SESSION_TOLD];
+};
+
 /* Numbers that the server gave to offers, by the model's own name of each. */
 struct session_number {
     uint64_t serial, number;
@@ -66,7 +82,7 @@ struct session_number {
 
 struct session {
     struct world world;
-    struct zr_client *admin2, *portal2, *carrier2, *payments2;
+    struct zr_client *admin2, *portal2, *carrier2, *payments2, *contractor;
     struct model *model;
     int lines[SESSION_LINES]; /* Call of the model, -1 = none yet. */
     struct session_keyed keyed[SESSION_KEYED];
@@ -74,10 +90,13 @@ struct session {
     struct session_read reads[SESSION_READS];
     uint32_t reads_count;
     struct session_heard heard;
+    struct session_reader readers[SESSION_READERS];
+    struct zr_event told[SESSION_TOLD]; /* To the ADMIN, since the readers were compared. */
+    uint32_t told_count;
     struct session_number offers[SESSION_OFFERS]; /* The newest. */
     uint32_t offers_count;
-    uint64_t offer_newest; /* As of the last comparison. */
-    uint64_t events;       /* Compared. */
+    uint64_t offer_newest;                /* As of the last comparison. */
+    uint64_t events[SESSION_EVENT_TYPES]; /* Compared, by type. */
     uint64_t serial;
     uint64_t seed;
     const struct operation *operation; /* Being played; NULL = a comparison at the end. */
@@ -186,5 +205,17 @@ void compare_events(struct session *session);
 
 /* The event of that type that this step causes carries this number of the reply. */
 void compare_learn_number(struct session *session, uint8_t type, uint64_t number);
+
+/* ---- compare_readers.c -------------------------------------------------------------------------
+ */
+
+/* Follow events as a PORTAL, a SWITCH ... would. */
+void compare_readers_open(struct session *session);
+
+/* What each was told since the last time, held against what the ADMIN was told (R69). */
+void compare_readers(struct session *session);
+
+/* After a restart, which a comparison went before: each follows again. */
+void compare_readers_again(struct session *session);
 
 #endif

@@ -12,6 +12,8 @@
 
 enum { COMPARE_EVERY = 200, WHAT_BYTES = 64 };
 
+_Static_assert((int)RUN_EVENT_TYPES == (int)SESSION_EVENT_TYPES, "one list of types");
+
 /* What differed in the last run: a shorter list must fail the same way. */
 static char last_what[WHAT_BYTES];
 
@@ -45,6 +47,9 @@ run_play(const struct operation *operations, uint32_t count, uint64_t seed, FILE
         totals->skipped += session.skipped;
         for (int i = 0; i < PLAY_KINDS; i++) {
             totals->played[i] += session.played[i];
+        }
+        for (int i = 0; i < RUN_EVENT_TYPES; i++) {
+            totals->events[i] += session.events[i];
         }
     }
     (void)snprintf(last_what, sizeof last_what, "%s", session.differs ? session.what : "");

@@ -10,9 +10,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+enum { RUN_EVENT_TYPES = 64 };
+
 struct run_totals {
     uint64_t steps, skipped, restarts, runs, failed;
     uint64_t played[PLAY_KINDS];
+    uint64_t events[RUN_EVENT_TYPES]; /* Compared, by type. */
 };
 
 /*
