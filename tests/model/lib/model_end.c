@@ -47,6 +47,10 @@ leg_end(struct model *model, int call_index, int leg_index, const struct zr_end_
         leg->voicemail = request->voicemail;
         if (request->voicemail) {
             model_credit_back(model, call_index, leg_index, leg->amount - leg->credited);
+            model_call_event(model, ZR_EVENT_CALL_SETTLED, call_index, call->charge_slot,
+                             &(struct model_event){.contractor = leg->contractor,
+                                                   .amount = leg->amount - leg->credited,
+                                                   .code = leg->settlement});
         }
     }
     if (call->connected == leg_index) {
