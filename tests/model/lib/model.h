@@ -172,6 +172,7 @@ struct model_slot {
     int waitlist[MODEL_CONTRACTORS];
     int waiting;
     uint64_t reserved_until_ms, reserved_stamp; /* For waitlist[0]; 0 = no reservation. */
+    uint64_t rates_asked_ms, rates_stamp;       /* Ranks moved, and rates with them; 0 = no. */
 };
 
 /* An offer that was once made: its reply after the fact is OFFER_CLOSED. */
@@ -435,6 +436,8 @@ void model_wallet_touched(struct model *model, int contractor);
 /* Only rates or claims changed: work of this instant looks at DRY and the wallet's state. */
 void model_rates_touched(struct model *model, int contractor);
 void model_funds_pass(struct model *model, int contractor);
+/* Ranks in that slot moved: everybody there has another rate. */
+void model_slot_rates(struct model *model, int slot);
 
 void model_charge(struct model *model, int call, int leg);
 void model_credit_back(struct model *model, int call, int leg, int64_t amount);

@@ -31,19 +31,30 @@ ranks_note(const struct model *model, int slot, struct ranks *ranks)
     }
 }
 
-/* RANK_CHANGED to each whose rank is another than it was; with it comes another rate. */
+/* RANK_CHANGED to each whose rank is another than it was; with it comes another rate, which work of
+ * this instant looks at. */
 static void
-ranks_tell(struct model *model, const struct ranks *before)
+ranks_tell(struct model *model, int slot, const struct ranks *before)
 {
     for (int i = 0; i < before->count; i++) {
         const int claim = before->claims[i];
 
         if (model->claims[claim].live && model_rank(model, claim) != before->ranks[i]) {
             model_claim_event(model, ZR_EVENT_RANK_CHANGED, claim, model_rank(model, claim), 0);
+            model->slots[slot].rates_asked_ms = model->now_ms;
+            model->slots[slot].rates_stamp = ++model->stamp;
         }
     }
-    for (int i = 0; i < before->count; i++) {
-        model_rates_touched(model, model->claims[before->claims[i]].contractor);
+}
+
+void
+model_slot_rates(struct model *model, int slot)
+{
+    model->slots[slot].rates_asked_ms = 0;
+    for (int i = 0; i < model->live_count; i++) {
+        if (model->claims[model->live[i]].slot == slot) {
+            model_rates_touched(model, model->claims[model->live[i]].contractor);
+        }
     }
 }
 
@@ -57,7 +68,7 @@ title_give(struct model *model, int claim)
     slot->primary = claim;
     slot->offer_claim = -1;
     model_conditions_restart(model, claim);
-    ranks_tell(model, &before);
+    ranks_tell(model, model->claims[claim].slot, &before);
 }
 
 /* ---- the chain of offers
@@ -383,7 +394,7 @@ model_claim_end(struct model *model, int claim, uint8_t state, uint8_t code)
     if (was_primary) {
         slot->primary = -1;
     }
-    ranks_tell(model, &before);
+    ranks_tell(model, row->slot, &before);
     if (was_primary) {
         slot_open(model, row->slot);
     } else if (was_offered) {
@@ -391,6 +402,7 @@ model_claim_end(struct model *model, int claim, uint8_t state, uint8_t code)
     } else {
         model_reserve(model, row->slot);
     }
+    model_rates_touched(model, row->contractor);
 }
 
 void
@@ -477,7 +489,6 @@ claim_take(struct model *model, int contractor, int slot, bool lapse)
         claim = claim_make(model, contractor, slot, lapse);
         model_claim_event(model, ZR_EVENT_CLAIMED, claim, model_rank(model, claim), 0);
     }
-    model_rates_touched(model, contractor);
     model_reserve(model, slot);
     return claim;
 }
@@ -512,6 +523,9 @@ model_claim(struct model *model, const struct zr_claim_request *request,
         } else if (result->status == ZR_STATUS_ALREADY_CLAIMED) {
             result_fill(model, result, model_live_of(model, slot, contractor));
         }
+    }
+    if (taken > 0) {
+        model_rates_touched(model, contractor); /* Once, behind all of them. */
     }
     model_settle(model);
     return taken > 0 ? ZR_STATUS_OK : refused;

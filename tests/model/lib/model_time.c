@@ -178,6 +178,7 @@ enum timer_kind {
     TIMER_RETRY,
     TIMER_PAYOUT,
     TIMER_FUNDS,
+    TIMER_SLOT_RATES,
 };
 
 struct timer {
@@ -238,6 +239,7 @@ tell_claims(const struct model *model, const struct look *look)
                                   slot->offer_stamp, TIMER_OFFER, i, 0});
         tell(look, (struct timer){slot->reserved_until_ms, slot->reserved_stamp, TIMER_RESERVATION,
                                   i, 0});
+        tell(look, (struct timer){slot->rates_asked_ms, slot->rates_stamp, TIMER_SLOT_RATES, i, 0});
     }
 }
 
@@ -460,6 +462,9 @@ fire(struct model *model, const struct timer *timer)
         break;
     case TIMER_FUNDS:
         model_funds_pass(model, timer->index);
+        break;
+    case TIMER_SLOT_RATES:
+        model_slot_rates(model, timer->index);
         break;
     case TIMER_NONE:
         break;
