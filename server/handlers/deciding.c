@@ -294,9 +294,12 @@ deciding_remember(struct service *service, const struct deciding *deciding,
 
     calls_name(service->calls, call, &deciding->ticket.call_ref);
     call->expires_ms = deciding->ticket.expires_ms;
+    /* Where nobody is left of the same revision, the newest ticket stays the newest (M6). */
+    if (route->ticket_length > 0 || deciding->ticket.revision != call->revision) {
+        call->ticket_length = (uint8_t)route->ticket_length;
+        memcpy(call->ticket, route->ticket, route->ticket_length);
+    }
     attempts_remember(call, &deciding->ticket);
-    call->ticket_length = (uint8_t)route->ticket_length;
-    memcpy(call->ticket, route->ticket, route->ticket_length);
     call->reply_bytes = 0;
     call->state = REMEMBERED_RINGING;
     if (status == ZR_STATUS_OK && reply->length <= sizeof call->reply) {

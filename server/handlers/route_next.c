@@ -72,6 +72,18 @@ next_judge_row(struct service *service, const struct ticket *ticket, uint8_t ind
     return row.state == ZR_CALL_RINGING ? ZR_STATUS_OK : ZR_STATUS_CALL_CONNECTED;
 }
 
+/* Has somebody talked to the caller? Its row knows, while memory is about to begin anew. */
+static bool
+call_had_leg(struct service *service, const struct ticket *ticket)
+{
+    struct state *snapshot = service_snapshot(service);
+    struct zr_id call_ref;
+    struct call_row row;
+
+    return state_call_find(snapshot, ticket->tenant, &ticket->call_id, &call_ref) &&
+           state_call_get(snapshot, &call_ref, &row) && row.legs_count > 0;
+}
+
 /* Is the ticket good, and its call still there to be routed? In the order of outcomes.def. */
 static uint16_t
 next_judge(struct service *service, const struct ticket *ticket, uint8_t index,
@@ -84,7 +96,7 @@ next_judge(struct service *service, const struct ticket *ticket, uint8_t index,
         return next_judge_row(service, ticket, index);
     }
     if (call->revision > ticket->revision || call->attempt > index + 1 ||
-        call->legs_end > index + 1) {
+        (call->state == REMEMBERED_RINGING && call->legs_end > index + 1)) {
         return ZR_STATUS_TICKET_SUPERSEDED;
     }
     switch ((enum remembered_state)call->state) {
@@ -225,6 +237,7 @@ route_next_handle(struct service *service, const struct request *request, struct
             service->overloads++;
             return dispatch_reply(request, reply, ZR_STATUS_OVERLOADED, RETRY_AFTER_MS, NULL);
         }
+        call->connected_once = call_had_leg(service, &ticket); /* E32 */
     }
     if (status == ZR_STATUS_OK && next->outcome == ZR_OUTCOME_CALLER_CANCELLED) {
         calls_set_lease(service->calls, call, 0, 0, 0);

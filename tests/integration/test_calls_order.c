@@ -315,6 +315,88 @@ test_e33_a_question_from_before_a_leg_is_superseded(void **state)
     }
 }
 
+/* END without an index: the caller hung up. */
+static int
+give_up(const struct zr_id *call_id)
+{
+    const struct zr_end_request request = world_end_request(call_id, 0);
+    struct zr_settlement_reply reply;
+
+    return zr_end(world.carrier, &request, &reply);
+}
+
+/* E34: once the caller gave up, that is the answer, with the memory of a leg as without (M6). */
+static void
+test_e34_a_question_from_before_a_leg_of_an_abandoned_call(void **state)
+{
+    const struct pair pair = pair_make(1, FUNDS);
+    struct zr_route_request request = world_route_request(&world, pair.slot);
+    struct zr_route_reply first;
+    struct zr_route_reply second;
+    struct zr_route_reply reply;
+
+    (void)state;
+    request.want = 2;
+    assert_int_equal(world_route(&world, &request, &first), 0);
+    second = first;
+    second.attempt = 1; /* The backup answers. */
+    (void)world_connect(&world, &second);
+    (void)end_caller_stays(&request.call_id, TALK_SHORT_MS);
+    assert_int_equal(give_up(&request.call_id), 0);
+    for (int restarted = 0; restarted <= 1; restarted++) {
+        assert_int_equal(next_of(&first, 0, &reply), ZR_STATUS_ABANDONED);
+        if (restarted == 0) {
+            server_kill(&world.server);
+            server_restart(&world.server);
+            world_reconnect(&world);
+        }
+    }
+}
+
+/* E32: a call whose leg is over is CALL_CONNECTED to ROUTE, also where this server process learned
+ * of it by ROUTE_NEXT only. */
+static void
+test_e32_a_leg_of_before_the_restart(void **state)
+{
+    const struct pair pair = pair_make(1, FUNDS);
+    struct zr_route_request request = world_route_request(&world, pair.slot);
+    struct zr_route_reply first;
+    struct zr_route_reply reply;
+
+    (void)state;
+    assert_int_equal(world_route(&world, &request, &first), 0);
+    (void)world_connect(&world, &first);
+    (void)end_caller_stays(&request.call_id, TALK_SHORT_MS);
+    server_kill(&world.server);
+    server_restart(&world.server);
+    world_reconnect(&world);
+    (void)next_rings(&first, ZR_OUTCOME_BUSY, pair.backup);
+    assert_int_equal(world_route(&world, &request, &reply), ZR_STATUS_CALL_CONNECTED);
+}
+
+/* M6: who is in the newest ticket connects by an older one at the newest rate, also when ROUTE_NEXT
+ * has found nobody since: that gave no newer ticket. */
+static void
+test_m6_the_newest_ticket_stays_when_nobody_is_left(void **state)
+{
+    const struct pair pair = pair_make(1, FUNDS);
+    struct zr_route_request request = world_route_request(&world, pair.slot);
+    struct zr_connect_reply connected;
+    struct zr_route_reply older;
+    struct zr_route_reply newer;
+    struct zr_route_reply reply;
+
+    (void)state;
+    world_status(&world, pair.backup, ZR_CONTRACTOR_SUSPENDED);
+    assert_int_equal(world_route(&world, &request, &older), 0);
+    request.attestation = 2;
+    assert_int_equal(world_route(&world, &request, &newer), 0);
+    assert_int_equal(newer.revision, older.revision + 1);
+    assert_int_equal(next(&newer, ZR_OUTCOME_NO_ANSWER, &reply), ZR_STATUS_EXHAUSTED);
+    assert_int_equal(connect_ask(&older, &connected), 0);
+    assert_int_equal(connected.contractor, pair.primary);
+}
+
 int
 main(void)
 {
@@ -327,6 +409,9 @@ main(void)
         CASE(test_a_leg_that_is_there_answers_before_the_ticket),
         CASE(test_an_answer_to_the_older_ticket_of_the_same_contractor),
         CASE(test_e33_a_question_from_before_a_leg_is_superseded),
+        CASE(test_e34_a_question_from_before_a_leg_of_an_abandoned_call),
+        CASE(test_e32_a_leg_of_before_the_restart),
+        CASE(test_m6_the_newest_ticket_stays_when_nobody_is_left),
     };
 
     return cmocka_run_group_tests(tests, world_setup, world_teardown);

@@ -485,6 +485,8 @@ struct model_asker {
 
 /* The server process knows the call: until its newest ticket ends. */
 bool model_remembers(const struct model *model, const struct model_call *call);
+/* ... and its newest revision has a ticket: somebody was found. */
+bool model_has_newest(const struct model *model, const struct model_call *call);
 /* The call has a lease or a leg now. */
 void model_activate(struct model *model, int call);
 uint32_t model_reasons(const struct model *model, int call, int claim);

@@ -8,7 +8,9 @@
 
 enum { LATE_DAYS = 7, NO_INDEX = 255 };
 
-/* The new facts alone would have settled it otherwise; what was cut at the END is cut there again.
+/*
+ * The new facts alone would have settled it otherwise. What was cut at the END is cut there again,
+ * and what that END said, though it changed nothing, it may say again.
  */
 static bool
 contradicts(const struct model *model, int call_index, int leg_index,
@@ -19,10 +21,14 @@ contradicts(const struct model *model, int call_index, int leg_index,
     const bool is_short =
         model_talk_cut(model, call_index, leg, request->talk_ms, at_ms) < leg->qualify_ms;
 
-    if (request->voicemail || leg->end_voicemail) {
-        return request->voicemail != leg->end_voicemail;
+    if (leg->settlement == ZR_SETTLEMENT_FREE_VOICEMAIL ||
+        (leg->settlement == ZR_SETTLEMENT_CREDITED && leg->voicemail)) {
+        return !request->voicemail;
     }
-    return is_short != leg->end_short && is_short != (leg->talk_ms < leg->qualify_ms);
+    if (request->voicemail) {
+        return !leg->end_voicemail;
+    }
+    return is_short != (leg->settlement == ZR_SETTLEMENT_FREE_SHORT) && is_short != leg->end_short;
 }
 
 static void
@@ -112,7 +118,7 @@ end_without_index(struct model *model, int call_index, int ticket_index,
         reply->settlement = ZR_SETTLEMENT_NONE;
         return MODEL_REPEATED;
     }
-    if (!call->durable && (!model_remembers(model, call) || call->exhausted) && ticket_index < 0) {
+    if (!call->durable && ticket_index < 0 && !model_has_newest(model, call)) {
         return ZR_STATUS_NOT_FOUND;
     }
     model_call_begin(call,

@@ -108,6 +108,13 @@ model_activate(struct model *model, int call)
 }
 
 bool
+model_has_newest(const struct model *model, const struct model_call *call)
+{
+    return model_remembers(model, call) &&
+           call->tickets[call->tickets_count - 1].revision == call->revision;
+}
+
+bool
 model_remembers(const struct model *model, const struct model_call *call)
 {
     return call->remembered && call->tickets_count > 0 &&

@@ -410,7 +410,6 @@ model_route(struct model *model, const struct model_asker *asker, int call_index
         call->remembered = false;
         call->cancelled = false;
         call->decliners_count = 0;
-        call->screening = 0;
     }
     status = route_judge(model, asker, call, request);
     if (status == ZR_STATUS_NEED_ADDRESS) {

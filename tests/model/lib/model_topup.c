@@ -220,7 +220,7 @@ dispute_fill(const struct model *model, const struct model_leg *leg, struct zr_d
     reply->opened_ms = leg->dispute.opened_ms;
     reply->resolved_ms = leg->dispute.resolved_ms;
     reply->charge_cents = leg->amount;
-    reply->credited_cents = leg->credited;
+    reply->credited_cents = leg->dispute.resolved_cents;
     reply->state = leg->dispute.state;
     reply->reason = leg->dispute.reason;
 }
@@ -275,6 +275,7 @@ model_dispute_open(struct model *model, const struct zr_dispute_open_request *re
     if (provable) {
         leg->dispute.state = ZR_DISPUTE_STATE_CREDITED;
         leg->dispute.resolved_ms = model->now_ms;
+        leg->dispute.resolved_cents = leg->amount - leg->credited;
         model_credit_back(model, call, index, leg->amount - leg->credited);
         model_call_event(model, ZR_EVENT_DISPUTE_RESOLVED, call, model->calls[call].charge_slot,
                          &(struct model_event){.contractor = contractor,

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { NO_INDEX = 255 };
+enum { NO_INDEX = 255, FORGET_MS = 60000 };
 
 /* The line meant: mostly one whose call can still be talked about, the k-th of them. */
 static int
@@ -60,6 +60,25 @@ client_of(const struct session *session, const struct model_call *call, uint8_t 
 {
     return call->tenant == 1 && who % 4 == 0 ? session->world.callcenter
                                              : session_carrier(session, call->tenant);
+}
+
+/*
+ * What only the memory of a server process knows, newer revisions and attempts, it knows
+ * best-effort (M6): it may forget a call soon after its last ticket or its end. Then either answer
+ * is good.
+ */
+static bool
+is_in_doubt(const struct model *model, const struct model_call *call,
+            const struct model_ticket *ticket, uint8_t index)
+{
+    const bool is_over =
+        call->durable && (call->state == ZR_CALL_ENDED || call->state == ZR_CALL_ABANDONED);
+    const bool is_newer_known =
+        (ticket->revision < call->revision && ticket->revision >= call->charge_revision) ||
+        call->attempt > index + 1;
+
+    return is_newer_known && (is_over || (!model_remembers(model, call) &&
+                                          model->now_ms < call->known_until_ms + FORGET_MS));
 }
 
 /* ---- ROUTE, ROUTE_NEXT
@@ -325,6 +344,10 @@ play_next(struct session *session, const struct operation *operation)
     }
     request.index = (uint8_t)(call->tickets[ticket].attempt +
                               (operation->c / 8 % 4 == 0 ? operation->d % 3 : 0));
+    if (is_in_doubt(session->model, call, &call->tickets[ticket], request.index)) {
+        session_skip(session);
+        return;
+    }
     request.ticket_length = call->tickets[ticket].length;
     memcpy(request.ticket, call->tickets[ticket].bytes, sizeof request.ticket);
     memset(&expected, 0, sizeof expected);
@@ -392,6 +415,10 @@ play_connect(struct session *session, const struct operation *operation)
     client = client_of(session, call, operation->b / 8);
     request.index = (uint8_t)(call->tickets[ticket].attempt +
                               (operation->c % 3 == 0 ? operation->c / 3 % 3 : 0));
+    if (is_in_doubt(session->model, call, &call->tickets[ticket], UINT8_MAX)) {
+        session_skip(session);
+        return;
+    }
     request.answered_at_ms = answered_pick(session, &call->tickets[ticket], operation->d);
     request.ticket_length = call->tickets[ticket].length;
     memcpy(request.ticket, call->tickets[ticket].bytes, sizeof request.ticket);
@@ -483,8 +510,7 @@ play_end(struct session *session, const struct operation *operation)
     }
     request.call_id = call->call_id;
     ticket = operation->b % 2 == 0 ? -1 : ticket_pick(call, operation->b / 8);
-    if (ticket < 0 && !call->durable &&
-        (call->exhausted || !model_remembers(session->model, call))) {
+    if (ticket < 0 && !call->durable && !model_remembers(session->model, call)) {
         ticket = ticket_pick(call, 0); /* Whether it is still remembered is nobody's promise. */
     }
     if (ticket >= 0) {
