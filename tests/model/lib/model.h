@@ -209,6 +209,7 @@ struct model_leg {
     int contractor;
     uint8_t index, rank, settlement;
     bool unit, voicemail, ended, flagged, short_end, swept, late_told;
+    bool in_newest; /* When it ended, its contractor stood in the call's newest ticket. */
     int64_t rate, hold, amount, credited;
     int64_t from_credit, from_main, from_write_off; /* How the charge was paid. */
     bool end_voicemail, end_short;                  /* Of its END. */

@@ -113,6 +113,7 @@ model_report_done(struct model_call *call, uint8_t state, int ended_leg)
     if (state == ZR_CALL_RINGING) {
         if (ended_leg >= 0 && index_in_newest(call, call->legs[ended_leg].contractor) >= 0) {
             model_silence(call); /* A later attempt's phone rings on. */
+            call->legs[ended_leg].in_newest = true;
         }
         return;
     }

@@ -515,11 +515,17 @@ next_attempt(struct model *model, int call_index, const struct model_ticket *old
     return ZR_STATUS_OK;
 }
 
-/* Who talked to the caller after that attempt: the question is of before (R35, E33). */
+/*
+ * Who talked to the caller after that attempt: the question is of before (R35, E33). A call that is
+ * remembered knows what its newest ticket asked; else everybody whom the ticket does not know
+ * counts.
+ */
 static bool
-somebody_talked_since(const struct model_call *call, const struct model_ticket *ticket,
-                      uint8_t index)
+somebody_talked_since(const struct model *model, const struct model_call *call,
+                      const struct model_ticket *ticket, uint8_t index)
 {
+    const bool remembers = model_remembers(model, call);
+
     for (int l = 0; l < call->legs_count; l++) {
         const int contractor = call->legs[l].contractor;
         bool knows = is_tried(ticket, contractor);
@@ -527,7 +533,7 @@ somebody_talked_since(const struct model_call *call, const struct model_ticket *
         for (int i = 0; i <= index - ticket->attempt; i++) {
             knows = knows || ticket->candidates[i].contractor == contractor;
         }
-        if (!knows && call->legs[l].ended) {
+        if (!knows && call->legs[l].ended && (call->legs[l].in_newest || !remembers)) {
             return true;
         }
     }
@@ -541,7 +547,7 @@ next_is_repeat(const struct model *model, const struct model_call *call,
     return model_remembers(model, call) && !call->cancelled && !call->exhausted &&
            (!call->durable || call->state == ZR_CALL_RINGING) &&
            call->revision == ticket->revision && call->attempt == index + 1 &&
-           !somebody_talked_since(call, ticket, index);
+           !somebody_talked_since(model, call, ticket, index);
 }
 
 /* The ticket first, then the call's state. */
@@ -556,7 +562,7 @@ next_judge(const struct model *model, const struct model_call *call,
     }
     if ((remembers && (ticket->revision < call->revision || call->attempt > index + 1)) ||
         ticket->revision < call->charge_revision ||
-        (call->state == ZR_CALL_RINGING && somebody_talked_since(call, ticket, index))) {
+        (call->state == ZR_CALL_RINGING && somebody_talked_since(model, call, ticket, index))) {
         return ZR_STATUS_TICKET_SUPERSEDED;
     }
     if (call->cancelled || (call->durable && call->state == ZR_CALL_ABANDONED)) {
@@ -622,5 +628,8 @@ model_restarted(struct model *model)
         call->lease_contractor = -1;
         call->decliners_count = 0;
         call->screening = 0;
+        for (int l = 0; l < call->legs_count; l++) {
+            call->legs[l].in_newest = false;
+        }
     }
 }

@@ -36,7 +36,7 @@ duplicates_of(const struct model *model, int call_index, int leg_index)
         const struct model_leg *charged = &model->calls[charge->call].legs[charge->leg];
 
         count +=
-            charge->caller == call->charge_caller && call->charge_caller != 0 &&
+            window_ms > 0 && charge->caller == call->charge_caller && call->charge_caller != 0 &&
             charge->category == model->slots[call->charge_slot].category &&
             (policy->dup_scope == ZR_DUP_PER_NETWORK || charge->contractor == leg->contractor) &&
             charged->credited < charged->amount && at_ms < charge->time_ms + window_ms;

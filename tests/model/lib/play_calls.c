@@ -29,18 +29,12 @@ line_of(const struct session *session, const struct operation *operation)
                                                 : young[operation->a / 16 % count];
 }
 
-static int
-call_index(const struct session *session, const struct operation *operation)
-{
-    return session->lines[line_of(session, operation)];
-}
-
+/* The call of that line, also as session->call; NULL = the line has had none. */
 static struct model_call *
-call_at(const struct session *session, const struct operation *operation)
+call_at(struct session *session, const struct operation *operation)
 {
-    const int call = call_index(session, operation);
-
-    return call < 0 ? NULL : &session->model->calls[call];
+    session->call = session->lines[line_of(session, operation)];
+    return session->call < 0 ? NULL : &session->model->calls[session->call];
 }
 
 /* The newest ticket, or now and then an older one; -1 = the call has none. */
@@ -73,9 +67,11 @@ is_in_doubt(const struct model *model, const struct model_call *call,
 {
     const bool is_over =
         call->durable && (call->state == ZR_CALL_ENDED || call->state == ZR_CALL_ABANDONED);
+    /* A CONNECT may follow the newer ticket; a ROUTE_NEXT has the row's revision against it too. */
     const bool is_newer_known =
-        (ticket->revision < call->revision && ticket->revision >= call->charge_revision) ||
-        call->attempt > index + 1;
+        (ticket->revision < call->revision &&
+         (index == NO_INDEX || ticket->revision >= call->charge_revision)) ||
+        (index != NO_INDEX && call->attempt > index + 1);
 
     return is_newer_known && (is_over || (!model_remembers(model, call) &&
                                           model->now_ms < call->known_until_ms + FORGET_MS));
@@ -276,6 +272,14 @@ is_forgotten(const struct model *model, int index)
     return !call->durable && call->known_until_ms != 0 && model->now_ms >= call->known_until_ms;
 }
 
+/* That the caller gave up while it rang is told to memory alone, as is_in_doubt() has it. */
+static bool
+is_cancel_in_doubt(const struct model *model, const struct model_call *call)
+{
+    return call->cancelled && !model_remembers(model, call) &&
+           model->now_ms < call->known_until_ms + FORGET_MS;
+}
+
 static void
 play_route(struct session *session, const struct operation *operation)
 {
@@ -287,13 +291,18 @@ play_route(struct session *session, const struct operation *operation)
     const bool again = operation->d / 4 % 4 == 0 && !is_query;
     struct model_asker asker;
     struct zr_client *client;
-    int call = call_index(session, operation);
+    int call = call_at(session, operation) == NULL ? -1 : session->call;
     int status;
 
     if (!again || call < 0 || is_forgotten(session->model, call)) {
         call = call_new(session, operation);
     }
     if (call < 0) {
+        session_skip(session);
+        return;
+    }
+    session->call = call;
+    if (again && is_cancel_in_doubt(session->model, &model->calls[call])) {
         session_skip(session);
         return;
     }
@@ -351,8 +360,7 @@ play_next(struct session *session, const struct operation *operation)
     request.ticket_length = call->tickets[ticket].length;
     memcpy(request.ticket, call->tickets[ticket].bytes, sizeof request.ticket);
     memset(&expected, 0, sizeof expected);
-    status = model_route_next(session->model, call_index(session, operation), ticket, &request,
-                              &expected);
+    status = model_route_next(session->model, session->call, ticket, &request, &expected);
     if (status == MODEL_REPEATED) {
         if (session_expect(session,
                            &(struct session_question){client_of(session, call, operation->d),
@@ -367,7 +375,7 @@ play_next(struct session *session, const struct operation *operation)
                                                   ZR_OP_ROUTE_NEXT, &request, &reply},
                        (struct session_expected){.status = status}) &&
         (status == ZR_STATUS_OK || status == ZR_STATUS_EXHAUSTED)) {
-        route_compare(session, call_index(session, operation), &expected, &reply);
+        route_compare(session, session->call, &expected, &reply);
     }
 }
 
@@ -415,7 +423,7 @@ play_connect(struct session *session, const struct operation *operation)
     client = client_of(session, call, operation->b / 8);
     request.index = (uint8_t)(call->tickets[ticket].attempt +
                               (operation->c % 3 == 0 ? operation->c / 3 % 3 : 0));
-    if (is_in_doubt(session->model, call, &call->tickets[ticket], UINT8_MAX)) {
+    if (is_in_doubt(session->model, call, &call->tickets[ticket], NO_INDEX)) {
         session_skip(session);
         return;
     }
@@ -423,7 +431,7 @@ play_connect(struct session *session, const struct operation *operation)
     request.ticket_length = call->tickets[ticket].length;
     memcpy(request.ticket, call->tickets[ticket].bytes, sizeof request.ticket);
     wanted.status = model_connect(session->model,
-                                  (struct model_report){.call = call_index(session, operation),
+                                  (struct model_report){.call = session->call,
                                                         .ticket = ticket,
                                                         .keepalive = client == session->carrier2},
                                   &request, &expected, &wanted.duplicate);
@@ -477,8 +485,7 @@ play_qualify(struct session *session, const struct operation *operation)
     }
     request.call_id = call->call_id;
     wanted.status = model_qualify(
-        session->model,
-        (struct model_report){.call = call_index(session, operation), .keepalive = keepalive},
+        session->model, (struct model_report){.call = session->call, .keepalive = keepalive},
         &request, &expected, &wanted.duplicate);
     if (session_expect(session,
                        &(struct session_question){client_of(session, call, operation->c),
@@ -526,8 +533,7 @@ play_end(struct session *session, const struct operation *operation)
         }
     }
     wanted.status =
-        model_end(session->model,
-                  (struct model_report){.call = call_index(session, operation), .ticket = ticket},
+        model_end(session->model, (struct model_report){.call = session->call, .ticket = ticket},
                   &request, &expected, &wanted.duplicate);
     if (session_expect(session,
                        &(struct session_question){client_of(session, call, operation->d / 64),
@@ -571,8 +577,7 @@ play_decline(struct session *session, const struct operation *operation)
     }
     request.call_ref = call->tickets[call->tickets_count - 1].reply.call_ref;
     request.contractor = model->contractors[contractor].number;
-    wanted.status =
-        model_decline(model, call_index(session, operation), &request, &wanted.duplicate);
+    wanted.status = model_decline(model, session->call, &request, &wanted.duplicate);
     (void)session_expect(
         session,
         &(struct session_question){session_portal(session, model->contractors[contractor].tenant),
@@ -588,6 +593,6 @@ play_calls(struct session *session, const struct operation *operation)
 
     plays[operation->kind - PLAY_ROUTE](session, operation);
     if (session->traces) {
-        (void)fprintf(session->output, "        call %d\n", call_index(session, operation));
+        (void)fprintf(session->output, "        call %d\n", session->call);
     }
 }

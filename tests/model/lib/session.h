@@ -85,6 +85,7 @@ struct session {
     struct zr_client *admin2, *portal2, *carrier2, *payments2, *contractor;
     struct model *model;
     int lines[SESSION_LINES]; /* Call of the model, -1 = none yet. */
+    int call;                 /* That the operation under way is about. */
     struct session_keyed keyed[SESSION_KEYED];
     uint32_t keyed_count;
     struct session_read reads[SESSION_READS];
