@@ -542,6 +542,13 @@ void model_talk_report(const struct model *model, int call, struct model_leg *le
 /* The server process is gone: what only its memory held is lost. */
 void model_restarted(struct model *model);
 
+/* ---- model_rings.c --------------------------------------------------------------------------- */
+
+/* The first candidate's phone rings from now on. */
+void model_ring_begin(struct model *model, int call_index, const struct model_ticket *ticket);
+/* Somebody did not pick up: noted behind the decision about who rings next. */
+void model_ring_missed(struct model *model, int call_index, int contractor, uint8_t outcome);
+
 /* ---- model_events.c -------------------------------------------------------------------------- */
 
 void model_event(struct model *model, uint8_t type, const struct model_event *event);
