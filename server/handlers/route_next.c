@@ -238,6 +238,9 @@ route_next_handle(struct service *service, const struct request *request, struct
             return dispatch_reply(request, reply, ZR_STATUS_OVERLOADED, RETRY_AFTER_MS, NULL);
         }
         call->connected_once = call_had_leg(service, &ticket); /* E32 */
+        call->revision = ticket.revision;                      /* The newest that is known (M6). */
+        call->ticket_length = (uint8_t)next->ticket_length;
+        memcpy(call->ticket, next->ticket, next->ticket_length);
     }
     if (status == ZR_STATUS_OK && next->outcome == ZR_OUTCOME_CALLER_CANCELLED) {
         calls_set_lease(service->calls, call, 0, 0, 0);
