@@ -366,6 +366,8 @@ call_is_learned(struct model_call *call, const struct model_ticket *ticket)
     call->revision = ticket->revision;
     call->first_ms = ticket->first_ms;
     call->known_until_ms = ticket->expires_ms;
+    call->slot = ticket->slot;
+    call->caller = ticket->caller;
     memset(&call->granted, 0, sizeof call->granted); /* No question is repeated word for word. */
 }
 
