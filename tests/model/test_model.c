@@ -11,6 +11,12 @@
  * `--keep` plays such a list again. MODEL_VOLUME=ci (the default) plays 200,000 steps, nightly
  * 5,000,000.
  *
+ * Open: the 40 runs of ci have no difference, but of 48 other runs of 5,000 steps six had one, each
+ * in an event, none in a reply or a balance. Where two deadlines end in the very same millisecond
+ * the model and the server do not always agree which comes first (--seed 40000000: the warning of a
+ * pause against a forfeit; 40000032: whose code FORFEITED tells). --seed 40000008: ACCOUNT_CLOSED
+ * comes with a DISPUTE_RESOLVE, the model has it later. So nightly stops at such a one today.
+ *
  * It may take longer than other tests do: run.sh: timeout 600
  */
 #include "protocol/check.h"
