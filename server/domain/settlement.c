@@ -297,13 +297,28 @@ settlement_tell_reconcile(struct state *state, const struct command *command,
     event_emit(state, command, &event);
 }
 
+/* All but FREE_SHORT say "talked long enough, and then ..."; what came then is not in the new
+ * facts. */
+static uint8_t
+settlement_of_talk(const struct call_leg_row *leg, bool talked, bool machine)
+{
+    const bool was_short = leg->settlement == ZR_SETTLEMENT_FREE_SHORT;
+
+    if (machine) {
+        return ZR_SETTLEMENT_FREE_VOICEMAIL;
+    }
+    if (!talked) {
+        return ZR_SETTLEMENT_FREE_SHORT;
+    }
+    return was_short ? (uint8_t)ZR_SETTLEMENT_CHARGED : leg->settlement;
+}
+
 uint8_t
 settlement_expected(const struct call_leg_row *leg, uint32_t talk_ms, bool voicemail)
 {
     /* What the END that closed the leg said, it may say again: it was taken as no reason. */
     const bool talked = talk_ms >= leg->qualify_ms || (leg->flags & LEG_SHORT_END) != 0;
     const bool machine_known = (leg->flags & LEG_VOICEMAIL) != 0;
-    const bool machine = voicemail && !machine_known;
 
     /* Credited in full: by that END's own evidence (E73), else by a dispute, which END knows not.
      */
@@ -316,16 +331,8 @@ settlement_expected(const struct call_leg_row *leg, uint32_t talk_ms, bool voice
     case ZR_SETTLEMENT_FREE_DUPLICATE:
     case ZR_SETTLEMENT_FREE_CALL_ALREADY_CHARGED:
     case ZR_SETTLEMENT_FREE_UNSCREENED:
-        /* These say "talked long enough, and then ..."; the rest of it is not in the new facts. */
-        if (machine) {
-            return ZR_SETTLEMENT_FREE_VOICEMAIL;
-        }
-        return talked ? leg->settlement : (uint8_t)ZR_SETTLEMENT_FREE_SHORT;
     case ZR_SETTLEMENT_FREE_SHORT:
-        if (machine) {
-            return ZR_SETTLEMENT_FREE_VOICEMAIL;
-        }
-        return talked ? (uint8_t)ZR_SETTLEMENT_CHARGED : leg->settlement;
+        return settlement_of_talk(leg, talked, voicemail && !machine_known);
     case ZR_SETTLEMENT_FREE_VOICEMAIL:
         return voicemail ? leg->settlement : (uint8_t)ZR_SETTLEMENT_CHARGED;
     case ZR_SETTLEMENT_OPEN:

@@ -5,6 +5,7 @@
  * call of the line with one of its tickets, which need not be the newest: late, doubled and
  * reordered reports come by themselves.
  */
+#include "protocol/check.h"
 #include "tests/model/lib/session.h"
 
 #include <string.h>
@@ -193,6 +194,7 @@ call_new(struct session *session, const struct operation *operation)
     const int line = operation->a / 16 % SESSION_LINES;
     struct model_call *call;
 
+    CHECK(model != NULL);
     if (model->calls_count == MODEL_CALLS) {
         return -1;
     }

@@ -65,14 +65,14 @@ struct session_heard {
 /* Another reader, who is told a part of it. */
 struct session_reader {
     struct zr_client *client;
-    struct session_stream stream;
-    uint32_t tenant, contractor; /* contractor: of a CONTRACTOR. */
-    uint8_t role;
-    bool broken;
     uint64_t base; /* As of the last comparison, and its time. */
     uint64_t base_ms;
-    uint32_t count;
+    struct session_stream stream;
     struct zr_event events[SESSION_TOLD];
+    uint32_t tenant, contractor; /* contractor: of a CONTRACTOR. */
+    uint32_t count;
+    uint8_t role;
+    bool broken;
 };
 
 /* Numbers that the server gave to offers, by the model's own name of each. */
