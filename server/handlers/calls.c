@@ -11,7 +11,7 @@
 enum {
     BUCKETS = 4096,
     BUCKET_MS = 100,
-    LOOK_AGAIN_MS = 5000, /* A call that rings may get a new lease meanwhile. */
+    LOOK_AGAIN_MS = 5000, /* A call that rings, or talks and may ring again, may get a new lease. */
 };
 
 struct calls {
@@ -259,7 +259,7 @@ call_look_at(struct calls *calls, uint32_t at, uint64_t now_ms)
     if (call->lease_expires_ms > now_ms && call->lease_expires_ms < due_ms) {
         due_ms = call->lease_expires_ms;
     }
-    if (call->state == REMEMBERED_RINGING && due_ms > now_ms + LOOK_AGAIN_MS) {
+    if (call->state <= REMEMBERED_CONNECTED && due_ms > now_ms + LOOK_AGAIN_MS) {
         due_ms = now_ms + LOOK_AGAIN_MS;
     }
     wheel_put(calls, at, due_ms);

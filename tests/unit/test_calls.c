@@ -218,6 +218,25 @@ test_later_lease_of_a_call_ends_at_its_own_time(void **state)
     assert_int_equal(leases(), 0);
 }
 
+/* M3, E47: a call that talked rings again; the lease that it takes then ends at its own time too. */
+static void
+test_lease_of_a_call_that_talked_before_ends_at_its_own_time(void **state)
+{
+    struct remembered_call *call = add(1, START_MS, START_MS + 300000);
+
+    (void)state;
+    call->state = REMEMBERED_CONNECTED;
+    calls_tick(calls, START_MS + 40000);
+    call->state = REMEMBERED_RINGING;
+    lease(call, START_MS + 65000);
+    for (uint64_t now_ms = START_MS + 40100; now_ms < START_MS + 65000; now_ms += 100) {
+        calls_tick(calls, now_ms);
+        assert_int_equal(leases(), 1);
+    }
+    calls_tick(calls, START_MS + 65000 + LATE_MS);
+    assert_int_equal(leases(), 0);
+}
+
 /* One lease a call: the one before it is given back, and a job may take it along. */
 static void
 test_call_has_one_lease(void **state)
@@ -336,6 +355,7 @@ main(void)
         CALLS_TEST(test_calls_live_as_long_as_their_newest_ticket),
         CALLS_TEST(test_lease_is_given_back_when_its_time_is_over),
         CALLS_TEST(test_later_lease_of_a_call_ends_at_its_own_time),
+        CALLS_TEST(test_lease_of_a_call_that_talked_before_ends_at_its_own_time),
         CALLS_TEST(test_call_has_one_lease),
         CALLS_TEST(test_calls_clock_jumps_lose_nothing),
         CALLS_TEST(test_calls_tick_ignores_a_clock_that_stands),
