@@ -232,7 +232,7 @@ call_connect_apply(struct state *state, const struct command *command,
 
 /* ---- QUALIFY, KEEPALIVE ---------------------------------------------------------------------- */
 
-/* Take the talk if it is more than was known; enough of it settles the leg. */
+/* Take the talk if it is more than was known; enough of it settles the leg. False: no news. */
 static bool
 leg_take_talk(struct state *state, const struct command *command, struct call_view *call,
               struct call_leg_row *leg, uint32_t reported_ms)
@@ -240,16 +240,18 @@ leg_take_talk(struct state *state, const struct command *command, struct call_vi
     struct contractor_row contractor;
     struct policy_row policy;
     bool flagged = false;
+    bool newly_flagged;
     uint32_t talk_ms;
 
     (void)policy_for_slot(state, call->row.zip, call->row.category, &policy);
     talk_ms = settlement_clip_talk(reported_ms, command->time_ms, leg->issued_ms,
                                    policy.duration_check, &flagged);
+    newly_flagged = flagged && (leg->flags & LEG_FLAGGED) == 0;
+    leg->flags |= flagged ? LEG_FLAGGED : 0;
     if (talk_ms <= leg->talk_ms) {
-        return false;
+        return newly_flagged;
     }
     leg->talk_ms = talk_ms;
-    leg->flags |= flagged ? LEG_FLAGGED : 0;
     if (leg->settlement == ZR_SETTLEMENT_OPEN && talk_ms >= leg->qualify_ms) {
         const bool found = state_contractor_get(state, leg->contractor, &contractor);
 

@@ -476,6 +476,25 @@ test_qualify_beyond_the_ticket_is_cut(void **state)
     assert_int_equal(world->reply.settlement_reply.settlement, ZR_SETTLEMENT_CHARGED);
 }
 
+/* M4: "one above is flagged" also where what is left of it after the cut was known already. */
+static void
+test_qualify_that_is_cut_to_what_was_known_is_flagged(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 5000);
+    const struct ticket ticket = dw_ticket(world, &contractor, 1);
+
+    assert_int_equal(dw_connect(world, &ticket, 0), ZR_STATUS_OK);
+    assert_int_equal(dw_qualify(world, &ticket, 5000), ZR_STATUS_OK);
+    assert_false(world->reply.settlement_reply.flagged);
+    assert_int_equal(dw_qualify(world, &ticket, QUALIFY), ZR_STATUS_OK);
+    assert_int_equal(world->reply.settlement_reply.talk_ms, 5000);
+    assert_true(world->reply.settlement_reply.flagged);
+    assert_false(world->effects.duplicate);
+    assert_int_equal(dw_qualify(world, &ticket, QUALIFY), ZR_STATUS_OK);
+    assert_true(world->effects.duplicate);
+}
+
 /* Unknown, another tenant's, not connected yet or no more; after END the final state. */
 static void
 test_qualify_needs_a_connected_leg(void **state)
@@ -582,6 +601,7 @@ main(void)
         DW_TEST(test_the_leg_after_a_charge_is_free),
         DW_TEST(test_qualify_charges_once),
         DW_TEST(test_qualify_beyond_the_ticket_is_cut),
+        DW_TEST(test_qualify_that_is_cut_to_what_was_known_is_flagged),
         DW_TEST(test_qualify_needs_a_connected_leg),
         DW_TEST(test_qualify_after_end_says_what_is_stored),
         cmocka_unit_test(test_the_moves_of_a_call),
