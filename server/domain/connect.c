@@ -109,7 +109,9 @@ hold_place(struct connecting *connecting, struct call_leg_row *leg)
 {
     struct wallet_row wallet;
 
-    leg->hold_cents = hold_cents_for(connecting);
+    /* What settles at once is charged or free, but never held: no sum in between sets off alarms.
+     */
+    leg->hold_cents = leg->qualify_ms == 0 ? 0 : hold_cents_for(connecting);
     CHECK(leg->hold_cents >= 0);
     usage_connect(connecting->state, connecting->command, leg->contractor, &connecting->contractor,
                   leg->hold_cents);

@@ -105,6 +105,28 @@ test_qualify_0_charges_at_connect(void **state)
     assert_int_equal(dw_wallet(world, contractor).held_cents, 0);
 }
 
+/* A leg that is free at its CONNECT holds nothing on the way: no alarm, no top-up (R65, M5). */
+static void
+test_qualify_0_of_a_free_leg_touches_no_money(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 2 * DW_RATE);
+    struct ticket charged = dw_ticket(world, &contractor, 1);
+    struct ticket again = dw_ticket(world, &contractor, 1);
+    uint64_t events;
+
+    (void)dw_claim(world, contractor);
+    charged.qualify_ms = 0;
+    again.qualify_ms = 0;
+    assert_int_equal(dw_connect(world, &charged, 0), ZR_STATUS_OK);
+    assert_int_equal(dw_wallet(world, contractor).main_cents, DW_RATE);
+    events = state_counter_now(&world->state, COUNTER_EVENT);
+    assert_int_equal(dw_connect(world, &again, 0), ZR_STATUS_OK);
+    assert_int_equal(world->reply.connect_reply.settlement, ZR_SETTLEMENT_FREE_DUPLICATE);
+    /* CALL_CONNECTED and CALL_SETTLED, and neither LOW_BALANCE nor FUNDED. */
+    assert_int_equal(state_counter_now(&world->state, COUNTER_EVENT), events + 2);
+}
+
 /* ---- refusals ------------------------------------------------------------------------------ */
 
 /* Spoil a good CONNECT. */
@@ -591,6 +613,7 @@ main(void)
         DW_TEST(test_connect_repeated_is_one_hold),
         DW_TEST(test_another_contractors_connect_names_the_winner),
         DW_TEST(test_qualify_0_charges_at_connect),
+        DW_TEST(test_qualify_0_of_a_free_leg_touches_no_money),
         DW_TEST(test_connect_refusals),
         DW_TEST(test_connect_wants_a_whole_ticket),
         DW_TEST(test_holds_stop_at_the_overdraft),
