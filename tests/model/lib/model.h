@@ -200,6 +200,7 @@ struct model_ticket {
     int slot;
     uint64_t caller;
     bool screened;
+    uint8_t attestation;
     uint32_t qualify_ms;
     uint16_t ring_timeout_s;
     struct zr_route_reply reply; /* As the server gave it. */
@@ -247,6 +248,7 @@ struct model_call {
     uint64_t known_until_ms; /* The server process may remember it until then. */
     uint8_t screening; /* Bits that a CALLCENTER set, while the server process knows the call. */
     bool screened;     /* Of the decision that is being made. */
+    uint8_t attestation;
     uint8_t attempt, tried_count; /* Attempts that ended, and whose they were. */
     int tried[8];
     int tickets_count;

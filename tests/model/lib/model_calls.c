@@ -179,7 +179,8 @@ connect_do(struct model *model, int call_index, const struct model_ticket *ticke
     leg->stamp = ++model->stamp;
     leg->sweep_ms =
         model->now_ms + model_policy_of(model, ticket->slot)->rules.max_call_s * MODEL_SECOND_MS;
-    leg->hold = model_call_is_charged(call) ? 0 : leg->rate;
+    /* What settles at once is never held. */
+    leg->hold = model_call_is_charged(call) || leg->qualify_ms == 0 ? 0 : leg->rate;
     call->connected = leg_index;
     call->state = ZR_CALL_CONNECTED;
     who->misses = 0;
@@ -196,8 +197,8 @@ connect_do(struct model *model, int call_index, const struct model_ticket *ticke
     model_caps_judge(model, leg->contractor);
     model_ring_ended(model, leg->contractor, true);
     model_call_event(model, ZR_EVENT_CALL_CONNECTED, call_index, call->charge_slot,
-                     &(struct model_event){.contractor = leg->contractor, .amount = leg->hold});
-    model_wallet_touched(model, leg->contractor); /* The hold is told of, before it is settled. */
+                     &(struct model_event){.contractor = leg->contractor,
+                                           .amount = model_call_is_charged(call) ? 0 : leg->rate});
     if (leg->qualify_ms == 0) {
         model_leg_settle(model, call_index, leg_index, false);
         call->state = ZR_CALL_QUALIFIED;
@@ -328,6 +329,7 @@ model_qualify(struct model *model, struct model_report report,
     const int call_index = report.call;
     struct model_call *call = &model->calls[call_index];
     struct model_leg *leg;
+    bool was_flagged;
 
     *duplicate = false;
     if (!call->durable) {
@@ -343,9 +345,11 @@ model_qualify(struct model *model, struct model_report report,
         return ZR_STATUS_OK;
     }
     leg = &call->legs[call->connected];
+    was_flagged = leg->flagged;
     *duplicate = !keepalive && model_talk_cut(model, call_index, leg, request->talk_ms,
                                               model->now_ms) <= leg->talk_ms;
     model_talk_report(model, call_index, leg, request->talk_ms);
+    *duplicate = *duplicate && leg->flagged == was_flagged;
     if (!*duplicate) {
         leg->alive_ms = model->now_ms; /* A QUALIFY that says more is a sign of life too. */
     }

@@ -94,8 +94,8 @@ reasons_of_filters(const struct model *model, int call_index, int contractor)
                 ? 1U << 12
                 : 0;
     bits |= is_partner_refused(filters, call->tenant) ? 1U << 14 : 0;
-    bits |= filters->attestation_min > 0 && (call->request.attestation == 0 ||
-                                             call->request.attestation > filters->attestation_min)
+    bits |= filters->attestation_min > 0 &&
+                    (call->attestation == 0 || call->attestation > filters->attestation_min)
                 ? 1U << 17
                 : 0;
     return bits;

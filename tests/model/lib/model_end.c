@@ -47,11 +47,11 @@ leg_end(struct model *model, int call_index, int leg_index, const struct zr_end_
         model_talk_cut(model, call_index, leg, request->talk_ms, model->now_ms) < leg->qualify_ms;
     if (leg->settlement == ZR_SETTLEMENT_OPEN || leg->settlement == ZR_SETTLEMENT_STALE_VOID) {
         model_leg_settle(model, call_index, leg_index, request->voicemail);
-    } else if (leg->settlement == ZR_SETTLEMENT_CHARGED) {
+    } else { /* By a QUALIFY that had said more, or by the sweep. */
         leg->short_end = leg->end_short;
         leg->flagged = leg->flagged || leg->short_end;
         leg->voicemail = request->voicemail;
-        if (request->voicemail) {
+        if (request->voicemail && leg->settlement == ZR_SETTLEMENT_CHARGED) {
             model_credit_back(model, call_index, leg_index, leg->amount - leg->credited);
             model_call_event(model, ZR_EVENT_CALL_SETTLED, call_index, call->charge_slot,
                              &(struct model_event){.contractor = leg->contractor,

@@ -126,6 +126,7 @@ ticket_new(struct model *model, struct model_call *call)
                                     .revision = call->revision,
                                     .caller = call->caller,
                                     .screened = call->screened,
+                                    .attestation = call->attestation,
                                     .qualify_ms = policy->qualify_ms,
                                     .ring_timeout_s = policy->ring_timeout_s};
     ticket->expires_ms =
@@ -134,10 +135,10 @@ ticket_new(struct model *model, struct model_call *call)
 }
 
 static void
-route_fill(const struct model_call *call, const struct model_ticket *ticket,
+route_fill(const struct model *model, const struct model_ticket *ticket,
            struct zr_route_reply *reply)
 {
-    reply->zips[0] = call->request.zips[0];
+    reply->zips[0] = model->slots[ticket->slot].zip;
     reply->expires_ms = ticket->expires_ms;
     reply->qualify_ms = ticket->qualify_ms;
     reply->attempt = ticket->attempt;
@@ -248,6 +249,7 @@ call_take_facts(const struct model *model, const struct model_asker *asker, stru
                 const struct zr_route_request *request)
 {
     call->caller = request->caller_kind == ZR_CALLER_WITHHELD ? 0 : request->caller;
+    call->attestation = request->attestation;
     call->screened = screening_of(asker, call, request) != 0;
     call->lease_contractor = -1;
     call->request = *request;
@@ -287,7 +289,9 @@ route_judge(const struct model *model, const struct model_asker *asker,
     if (is_blocked(model, request)) {
         return ZR_STATUS_BLOCKED;
     }
-    if (hold && (call->cancelled || (call->durable && call->state == ZR_CALL_ABANDONED))) {
+    /* That the caller cancelled a ROUTE_NEXT is in memory only. */
+    if (hold && ((call->cancelled && (model_remembers(model, call) || !call->durable)) ||
+                 (call->durable && call->state == ZR_CALL_ABANDONED))) {
         return ZR_STATUS_ABANDONED;
     }
     if (hold && call->durable) {
@@ -309,11 +313,6 @@ model_route(struct model *model, const struct model_asker *asker, int call_index
     unsigned want;
     int status;
 
-    if (!model_remembers(model, call)) {
-        call->remembered = false;
-        call->cancelled = false;
-        call->decliners_count = 0;
-    }
     status = route_judge(model, asker, call, request);
     if (status == ZR_STATUS_NEED_ADDRESS) {
         memcpy(reply->zips, request->zips, sizeof reply->zips);
@@ -338,7 +337,7 @@ model_route(struct model *model, const struct model_asker *asker, int call_index
     ticket->want = request->want;
     want = (unsigned)(model_policy_of(model, call->slot)->rules.max_attempts - ticket->attempt);
     decide(model, call_index, request->want < want ? request->want : want, ticket, reply);
-    route_fill(call, ticket, reply);
+    route_fill(model, ticket, reply);
     if (reply->candidates_count == 0) {
         call->tickets_count--;
         reply->expires_ms = 0;
@@ -377,11 +376,17 @@ next_attempt(struct model *model, int call_index, const struct model_ticket *old
              struct zr_route_reply *reply)
 {
     struct model_call *call = &model->calls[call_index];
-    const struct zr_policy *policy = &model_policy_of(model, call->slot)->rules;
+    const struct zr_policy *policy = &model_policy_of(model, old->slot)->rules;
     const struct model_ticket before = *old;
     unsigned want;
-    struct model_ticket *ticket = ticket_new(model, call);
+    struct model_ticket *ticket;
 
+    /* The ticket says what the decision is about: the call may have been asked otherwise since. */
+    call->slot = before.slot;
+    call->caller = before.caller;
+    call->screened = before.screened;
+    call->attestation = before.attestation;
+    ticket = ticket_new(model, call);
     memcpy(ticket->tried, before.tried, sizeof ticket->tried);
     ticket->tried_count = before.tried_count;
     for (int i = 0; i <= index - before.attempt; i++) {
@@ -396,10 +401,6 @@ next_attempt(struct model *model, int call_index, const struct model_ticket *old
     memcpy(call->tried, ticket->tried, sizeof call->tried);
     ticket->revision = before.revision;
     ticket->first_ms = before.first_ms;
-    ticket->slot = before.slot;
-    ticket->caller = before.caller;
-    ticket->screened = before.screened;
-    call->screened = before.screened;
     if (!model_remembers(model, call)) {
         call_is_learned(call, &before);
     }
@@ -410,12 +411,13 @@ next_attempt(struct model *model, int call_index, const struct model_ticket *old
     } else {
         attempts_list(model, ticket->tried, ticket->tried_count, reply);
     }
-    route_fill(call, ticket, reply);
+    route_fill(model, ticket, reply);
     if (reply->candidates_count == 0) {
         call->tickets_count--;
         call->exhausted = true;
         return ZR_STATUS_EXHAUSTED;
     }
+    call->exhausted = false;
     model_ring_begin(model, call_index, ticket);
     return ZR_STATUS_OK;
 }
