@@ -358,6 +358,7 @@ fire_claim_condition(struct model *model, const struct timer *timer)
     if (timer->sub == MODEL_DRY && !condition->deferred &&
         who->autotopup.state == ZR_TOPUP_STATE_PENDING && is_primary(model, timer->index)) {
         condition->deferred = true;
+        condition->stamp = ++model->stamp; /* A clock set now: behind what else is due then. */
         condition->deadline_ms += MODEL_HOUR_MS;
         return;
     }
