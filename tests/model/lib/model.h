@@ -447,6 +447,8 @@ void model_credit_back(struct model *model, int call, int leg, int64_t amount);
 void model_topup_credit(struct model *model, int contractor, const char *text, int64_t amount);
 void model_topup_try(struct model *model, int contractor);
 void model_payout(struct model *model, int contractor);
+/* A dispute is resolved: if the account waited for it, it closes now. */
+void model_payout_ask(struct model *model, int contractor);
 int64_t model_month_cents(const struct model *model, int contractor);
 uint64_t model_cap_used(const struct model *model, int contractor, const struct zr_cap *cap);
 void model_use(struct model *model, int contractor, const struct model_usage *usage);

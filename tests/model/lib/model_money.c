@@ -296,22 +296,33 @@ payout_if_closed(struct model *model, int contractor)
     }
 }
 
+static bool
+has_open_dispute(const struct model *model, int contractor)
+{
+    for (int i = 0; i < model->charges_count; i++) {
+        const struct model_charge *charge = &model->charges[i];
+
+        if (charge->contractor == contractor &&
+            model->calls[charge->call].legs[charge->leg].dispute.open) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The account closes 30 days after CLOSING, once no leg and no dispute is open. */
 void
 model_payout(struct model *model, int contractor)
 {
     struct model_contractor *who = &model->contractors[contractor];
     const int64_t paid = who->main;
-    bool open = model_holds(model, contractor) != 0;
 
-    for (int i = 0; i < model->charges_count; i++) {
-        const struct model_charge *charge = &model->charges[i];
-
-        open = open || (charge->contractor == contractor &&
-                        model->calls[charge->call].legs[charge->leg].dispute.open);
+    if (has_open_dispute(model, contractor)) {
+        who->closing_ms = 0; /* The last one's resolution asks again. */
+        return;
     }
-    if (open) {
-        who->closing_ms = model->now_ms + MODEL_DAY_MS;
+    if (model_holds(model, contractor) != 0) {
+        who->closing_ms = model->now_ms + MODEL_HOUR_MS;
         who->closing_stamp = ++model->stamp;
         return;
     }
@@ -319,6 +330,17 @@ model_payout(struct model *model, int contractor)
     who->status = ZR_CONTRACTOR_CLOSED;
     model_event(model, ZR_EVENT_ACCOUNT_CLOSED,
                 &(struct model_event){.contractor = contractor, .amount = paid});
+}
+
+void
+model_payout_ask(struct model *model, int contractor)
+{
+    struct model_contractor *who = &model->contractors[contractor];
+
+    if (who->status == ZR_CONTRACTOR_CLOSING && who->closing_ms == 0) {
+        who->closing_ms = model->now_ms;
+        who->closing_stamp = ++model->stamp;
+    }
 }
 
 /* ---- top-ups

@@ -324,6 +324,7 @@ model_dispute_resolve(struct model *model, const struct zr_dispute_resolve_reque
     if (request->credit_cents > 0) {
         model_wallet_touched(model, contractor);
     }
+    model_payout_ask(model, contractor);
     dispute_fill(model, leg, reply);
     model_settle(model);
     return ZR_STATUS_OK;
