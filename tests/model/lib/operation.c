@@ -12,9 +12,9 @@ static const struct {
     const char *name;
     const char *labels;
     unsigned group;
-    unsigned weight;
+    unsigned weights[2]; /* [1]: in a rush. */
 } kinds[PLAY_KINDS] = {
-#define OPERATION(name, group, weight, labels) {#name, labels, GROUP_##group, weight},
+#define OPERATION(name, group, weight, rush, labels) {#name, labels, GROUP_##group, {weight, rush}},
 #include "tests/model/lib/operations.def"
 };
 
@@ -39,24 +39,24 @@ operation_group_of(const char *name)
 }
 
 static uint8_t
-kind_pick(uint64_t *state, unsigned groups)
+kind_pick(uint64_t *state, unsigned groups, bool rush)
 {
     uint64_t total = 0;
     uint64_t at;
     uint8_t kind = 0;
 
     for (int i = 0; i < PLAY_KINDS; i++) {
-        total += (kinds[i].group & groups) != 0 ? kinds[i].weight : 0;
+        total += (kinds[i].group & groups) != 0 ? kinds[i].weights[rush] : 0;
     }
     at = test_random_below(state, total);
     for (;; kind++) {
         if ((kinds[kind].group & groups) == 0) {
             continue;
         }
-        if (at < kinds[kind].weight) {
+        if (at < kinds[kind].weights[rush]) {
             return kind;
         }
-        at -= kinds[kind].weight;
+        at -= kinds[kind].weights[rush];
     }
 }
 
@@ -73,6 +73,12 @@ span_pick(uint64_t *state)
     return test_random_below(state, 2) == 0 ? span : 1 + (uint32_t)test_random_below(state, span);
 }
 
+bool
+operations_rush(uint64_t seed)
+{
+    return seed % 2 == 1;
+}
+
 void
 operations_make(struct operation *operations, uint32_t count, uint64_t seed, unsigned groups)
 {
@@ -82,7 +88,7 @@ operations_make(struct operation *operations, uint32_t count, uint64_t seed, uns
         struct operation *operation = &operations[i];
 
         operation->step = i;
-        operation->kind = kind_pick(&state, groups);
+        operation->kind = kind_pick(&state, groups, operations_rush(seed));
         operation->a = (uint8_t)test_random_below(&state, 256);
         operation->b = (uint8_t)test_random_below(&state, 256);
         operation->c = (uint8_t)test_random_below(&state, 256);

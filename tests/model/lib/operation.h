@@ -4,11 +4,12 @@
 #ifndef ZR_TEST_MODEL_OPERATION_H
 #define ZR_TEST_MODEL_OPERATION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 enum operation_kind {
-#define OPERATION(name, group, weight, labels) PLAY_##name,
+#define OPERATION(name, group, weight, rush, labels) PLAY_##name,
 #include "tests/model/lib/operations.def"
     PLAY_KINDS,
 };
@@ -34,6 +35,9 @@ struct operation {
 
 /* The whole run of this seed; only operations of these groups (enum operation_group bits). */
 void operations_make(struct operation *operations, uint32_t count, uint64_t seed, unsigned groups);
+
+/* Is the run of this seed a rush: seconds and minutes instead of days? */
+bool operations_rush(uint64_t seed);
 
 /* "  17 CLAIM contractor=3 slot=5 more=0 flags=1" */
 void operation_print(FILE *file, const struct operation *operation);

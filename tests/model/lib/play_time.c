@@ -8,7 +8,12 @@
 
 #include <string.h>
 
-enum { HORIZON_HOURS = 72, DOUBT_MS = 100, BUSY_SPAN_MS = 9000 };
+enum {
+    HORIZON_HOURS = 72,
+    DOUBT_MS = 100,
+    BUSY_SPAN_MS = 9000,
+    RUSH_SPAN_MS = 300000, /* In a rush time goes no further, but for one step in 256. */
+};
 
 /* Both clocks move. Leases are given back in steps of 100 ms: never stop inside such a step. */
 static void
@@ -47,9 +52,13 @@ is_busy(const struct session *session)
 static void
 play_advance(struct session *session, const struct operation *operation)
 {
-    const uint32_t span_ms =
-        operation->a % 8 != 0 && is_busy(session) ? operation->n % BUSY_SPAN_MS + 1 : operation->n;
+    uint32_t span_ms = operation->n;
 
+    if (operation->a % 8 != 0 && is_busy(session)) {
+        span_ms = operation->n % BUSY_SPAN_MS + 1;
+    } else if (operation->d != 0 && operations_rush(session->seed)) {
+        span_ms = operation->n % RUSH_SPAN_MS + 1;
+    }
     clock_move(session, session->model->now_ms + span_ms);
 }
 
@@ -58,7 +67,9 @@ play_jump(struct session *session, const struct operation *operation)
 {
     const uint64_t due_ms = model_deadline(session->model, operation->a);
 
-    if (operation->c % 4 != 0 && is_busy(session)) {
+    if ((operation->c % 4 != 0 && is_busy(session)) ||
+        (operation->d != 0 && operations_rush(session->seed) &&
+         due_ms > session->model->now_ms + RUSH_SPAN_MS)) {
         play_advance(session, operation);
         return;
     }
