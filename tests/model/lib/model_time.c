@@ -75,13 +75,16 @@ void
 model_condition_set(struct model *model, struct model_condition *condition, uint64_t deadline_ms,
                     uint64_t grace_ms)
 {
+    /* The same clock again, lifted or not meanwhile, keeps its turn among those of that time. */
+    const bool waits = condition->deadline_ms == deadline_ms && deadline_ms > model->now_ms;
+
     condition->on = true;
     condition->passed = false;
     condition->deferred = false;
     condition->warned = 0;
     condition->grace_ms = grace_ms;
     condition->deadline_ms = deadline_ms;
-    condition->stamp = ++model->stamp;
+    condition->stamp = waits ? condition->stamp : ++model->stamp;
     while (condition->warned < 2 && /* Their time is over already. */
            deadline_ms <= model->now_ms + grace_ms / warning_parts[condition->warned]) {
         condition->warned++;
@@ -91,7 +94,8 @@ model_condition_set(struct model *model, struct model_condition *condition, uint
 void
 model_condition_clear(struct model_condition *condition)
 {
-    *condition = (struct model_condition){.on = false};
+    *condition =
+        (struct model_condition){.deadline_ms = condition->deadline_ms, .stamp = condition->stamp};
 }
 
 void
