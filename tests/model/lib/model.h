@@ -246,6 +246,7 @@ struct model_call {
     uint8_t revision;
     uint64_t first_ms;       /* Of the first ROUTE; what the budget counts from. */
     uint64_t known_until_ms; /* The server process may remember it until then. */
+    bool repeats; /* The newest question asked again gets its answer again: no CONNECT since. */
     uint8_t screening; /* Bits that a CALLCENTER set, while the server process knows the call. */
     bool screened;     /* Of the decision that is being made. */
     uint8_t attestation;

@@ -182,6 +182,7 @@ connect_do(struct model *model, int call_index, const struct model_ticket *ticke
     /* What settles at once is never held. */
     leg->hold = model_call_is_charged(call) || leg->qualify_ms == 0 ? 0 : leg->rate;
     call->connected = leg_index;
+    call->repeats = false;
     call->state = ZR_CALL_CONNECTED;
     who->misses = 0;
     who->failed_row = 0;

@@ -131,6 +131,7 @@ ticket_new(struct model *model, struct model_call *call)
                                     .ring_timeout_s = policy->ring_timeout_s};
     ticket->expires_ms =
         model->now_ms + (uint64_t)(policy->cascade_budget_s + TICKET_EXTRA_S) * MODEL_SECOND_MS;
+    call->repeats = true;
     return ticket;
 }
 
@@ -451,7 +452,7 @@ static bool
 next_is_repeat(const struct model *model, const struct model_call *call,
                const struct model_ticket *ticket, uint8_t index)
 {
-    return model_remembers(model, call) && !call->cancelled && !call->exhausted &&
+    return model_remembers(model, call) && call->repeats && !call->cancelled && !call->exhausted &&
            (!call->durable || call->state == ZR_CALL_RINGING) &&
            call->revision == ticket->revision && call->attempt == index + 1 &&
            !somebody_talked_since(model, call, ticket, index);
