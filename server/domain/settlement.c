@@ -320,10 +320,12 @@ settlement_expected(const struct call_leg_row *leg, uint32_t talk_ms, bool voice
     const bool talked = talk_ms >= leg->qualify_ms || (leg->flags & LEG_SHORT_END) != 0;
     const bool machine_known = (leg->flags & LEG_VOICEMAIL) != 0;
 
-    /* Credited in full: by that END's own evidence (E73), else by a dispute, which END knows not.
-     */
-    if (leg->settlement == ZR_SETTLEMENT_CREDITED && machine_known) {
-        return voicemail ? leg->settlement : (uint8_t)ZR_SETTLEMENT_CHARGED;
+    if (machine_known && voicemail) {
+        return leg->settlement; /* Over a machine nobody asks how long it talked. */
+    }
+    /* Credited by that evidence (E73), or by a dispute, which END knows not. */
+    if (machine_known && leg->settlement == ZR_SETTLEMENT_CREDITED) {
+        return ZR_SETTLEMENT_CHARGED;
     }
     switch ((enum zr_settlement)leg->settlement) {
     case ZR_SETTLEMENT_CHARGED:
@@ -332,7 +334,7 @@ settlement_expected(const struct call_leg_row *leg, uint32_t talk_ms, bool voice
     case ZR_SETTLEMENT_FREE_CALL_ALREADY_CHARGED:
     case ZR_SETTLEMENT_FREE_UNSCREENED:
     case ZR_SETTLEMENT_FREE_SHORT:
-        return settlement_of_talk(leg, talked, voicemail && !machine_known);
+        return settlement_of_talk(leg, talked, voicemail);
     case ZR_SETTLEMENT_FREE_VOICEMAIL:
         return voicemail ? leg->settlement : (uint8_t)ZR_SETTLEMENT_CHARGED;
     case ZR_SETTLEMENT_OPEN:

@@ -201,6 +201,7 @@ test_the_end_that_was_taken_does_not_contradict_itself(void **state)
         {SHORT, false, ZR_SETTLEMENT_CHARGED, LEG_FLAGGED | LEG_SHORT_END},
         {SHORT, false, ZR_SETTLEMENT_FREE_DUPLICATE, LEG_FLAGGED | LEG_SHORT_END},
         {LONG, true, ZR_SETTLEMENT_FREE_DUPLICATE, LEG_VOICEMAIL},
+        {SHORT, true, ZR_SETTLEMENT_FREE_DUPLICATE, LEG_VOICEMAIL}, /* With other seconds. */
         {SHORT, true, ZR_SETTLEMENT_FREE_UNSCREENED, LEG_VOICEMAIL | LEG_SHORT_END},
         {SHORT, true, ZR_SETTLEMENT_CREDITED, LEG_VOICEMAIL | LEG_SHORT_END},
     };
