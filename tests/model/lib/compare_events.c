@@ -159,6 +159,8 @@ struct said {
 static void
 said_by_model(const struct model *model, const struct model_event *row, struct said *said)
 {
+    const struct zr_id none = {{0}};
+
     *said = (struct said){
         .event = {.time_ms = row->time_ms,
                   .claim_id = row->claim_id,
@@ -174,7 +176,8 @@ said_by_model(const struct model *model, const struct model_event *row, struct s
                   .code = row->code},
         .serial = row->serial,
     };
-    if (row->call_count > 0) {
+    said->event.call_ref = row->call_ref;
+    if (row->call_count > 0 && memcmp(&row->call_ref, &none, sizeof none) == 0) {
         said->event.call_ref = model->calls[row->call_count - 1].call_ref;
     }
 }

@@ -291,8 +291,9 @@ struct model_adjust {
 struct model_event {
     uint64_t time_ms, deadline_ms, claim_id, number, serial;
     int64_t amount;
-    int contractor; /* -1 = none. */
-    int call_count; /* 1 + the call it is about; 0 = none. */
+    int contractor;        /* -1 = none. */
+    int call_count;        /* 1 + the call it is about; 0 = none. */
+    struct zr_id call_ref; /* Of the ticket by which the phone rang; zero = the call's. */
     uint32_t tenant, zip;
     uint16_t category;
     uint8_t type, code;
@@ -552,7 +553,8 @@ void model_restarted(struct model *model);
 /* The first candidate's phone rings from now on. */
 void model_ring_begin(struct model *model, int call_index, const struct model_ticket *ticket);
 /* Somebody did not pick up: noted behind the decision about who rings next. */
-void model_ring_missed(struct model *model, int call_index, int contractor, uint8_t outcome);
+void model_ring_missed(struct model *model, int call_index, int contractor,
+                       const struct zr_id *call_ref, uint8_t outcome);
 
 /* ---- model_events.c -------------------------------------------------------------------------- */
 

@@ -52,9 +52,10 @@ model_ring_begin(struct model *model, int call_index, const struct model_ticket 
     model_use(model, contractor,
               &(struct model_usage){
                   .time_ms = model->now_ms, .amount = 1, .measure = ZR_CAP_MEASURE_CALLS});
-    model_call_event(
-        model, ZR_EVENT_CALL_OFFERED, call_index, call->slot,
-        &(struct model_event){.contractor = contractor, .code = ticket->candidates[0].rank});
+    model_call_event(model, ZR_EVENT_CALL_OFFERED, call_index, call->slot,
+                     &(struct model_event){.contractor = contractor,
+                                           .call_ref = ticket->reply.call_ref,
+                                           .code = ticket->candidates[0].rank});
     model_caps_judge(model, contractor);
 }
 
@@ -93,12 +94,14 @@ misses_judge(struct model *model, int contractor, const struct model_policy *pol
 
 /* Somebody did not pick up: noted behind the decision about who rings next. */
 void
-model_ring_missed(struct model *model, int call_index, int contractor, uint8_t outcome)
+model_ring_missed(struct model *model, int call_index, int contractor, const struct zr_id *call_ref,
+                  uint8_t outcome)
 {
     const struct model_call *call = &model->calls[call_index];
 
-    model_call_event(model, ZR_EVENT_CALL_MISSED, call_index, call->slot,
-                     &(struct model_event){.contractor = contractor, .code = outcome});
+    model_call_event(
+        model, ZR_EVENT_CALL_MISSED, call_index, call->slot,
+        &(struct model_event){.contractor = contractor, .call_ref = *call_ref, .code = outcome});
     misses_judge(model, contractor, model_policy_of(model, call->slot), outcome);
     model_ring_ended(model, contractor, false);
 }

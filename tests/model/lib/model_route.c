@@ -402,6 +402,7 @@ next_attempt(struct model *model, int call_index, const struct model_ticket *old
     memcpy(call->tried, ticket->tried, sizeof call->tried);
     ticket->revision = before.revision;
     ticket->first_ms = before.first_ms;
+    ticket->reply.call_ref = before.reply.call_ref;
     if (!model_remembers(model, call)) {
         call_is_learned(call, &before);
     }
@@ -489,6 +490,7 @@ model_route_next(struct model *model, int call_index, int ticket_index,
     const int place = request->index - ticket->attempt;
     /* Asked again when nobody was left: the miss is the one that was told before. */
     const bool is_told = model_remembers(model, call) && call->attempt > request->index;
+    const struct zr_id call_ref = ticket->reply.call_ref;
     int contractor;
     int status;
 
@@ -513,7 +515,7 @@ model_route_next(struct model *model, int call_index, int ticket_index,
     }
     status = next_attempt(model, call_index, ticket, request->index, reply);
     if (!is_told) {
-        model_ring_missed(model, call_index, contractor, request->outcome);
+        model_ring_missed(model, call_index, contractor, &call_ref, request->outcome);
     }
     model_settle(model);
     return status;

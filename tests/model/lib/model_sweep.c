@@ -38,7 +38,8 @@ model_decline(struct model *model, int call_index, const struct zr_decline_reque
     model_call_event(model, ZR_EVENT_CALL_DECLINED, call_index, call->slot,
                      &(struct model_event){.contractor = contractor,
                                            .tenant = call->tenant,
-                                           .number = call->attempt,
+                                           .call_ref = request->call_ref,
+                                           .number = call->tickets[call->tickets_count - 1].attempt,
                                            .code = ZR_OUTCOME_DECLINED});
     return ZR_STATUS_OK;
 }
