@@ -354,6 +354,7 @@ job_run(struct executor *executor, struct job *job, uint64_t now_ms, struct effe
         return false;
     }
     job->duplicate = effects->duplicate;
+    job->revision = effects->revision;
     reply_encode(job, status, 0, &executor->reply);
     return true;
 }
@@ -393,6 +394,7 @@ execute_job(struct executor *executor, struct job *job, uint64_t now_ms, struct 
 
     *effects = (struct effects){0};
     job->duplicate = false;
+    job->revision = 0;
     state_begin(&executor->state, executor->head.commit_seq + 1);
     if (executor->clock != NULL && clock_now_us(executor->clock) >= job->deadline_us) {
         execute_refuse(job, ZR_STATUS_DEADLINE_EXCEEDED, RETRY_AFTER_MS); /* E38 */

@@ -32,6 +32,7 @@ struct job {
     /* The answer. */
     uint16_t status;
     bool duplicate;
+    uint8_t revision; /* See struct effects. */
     uint32_t reply_bytes;
 
     uint8_t frame[ZR_FRAME_BYTES_LIMIT];

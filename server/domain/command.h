@@ -29,6 +29,7 @@ struct effects {
     bool unit_closed;
     bool unit_seen;      /* A sign of life: its ttl starts again. */
     bool unit_keepalive; /* Its ttl is the short one. */
+    uint8_t revision;    /* Of the call with a new leg: the newest that any of its tickets had. */
     bool journal;    /* Journal it although nothing changed: a contradiction worth keeping (E46). */
     bool duplicate;  /* The reply is the stored one, rebuilt by the natural key. */
     uint16_t detail; /* Of INVALID_FIELD: offset of the field in the frame. */

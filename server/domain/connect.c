@@ -228,6 +228,7 @@ call_connect_apply(struct state *state, const struct command *command,
     }
     if (status == ZR_STATUS_OK) {
         connect_reply_fill(reply, call, connect_write(&connecting));
+        effects->revision = call->row.revision;
     }
     return status;
 }

@@ -292,6 +292,7 @@ call_end_apply(struct state *state, const struct command *command,
     effects->unit_closed = leg->connected_ms != 0;
     effects->unit_contractor = leg->contractor;
     effects->call_ref = ending.call.call_ref;
+    effects->revision = ending.call.row.revision;
     end_leg(state, command, request, &ending.call, leg);
     call_fill_settlement(state, reply, &ending.call, leg);
     return ZR_STATUS_OK;

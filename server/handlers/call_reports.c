@@ -334,6 +334,9 @@ call_report_done(struct service *service, const struct job *job)
     if (call == NULL) {
         return;
     }
+    if (job->revision > call->revision) { /* Of before a restart: what came since is older (M6). */
+        call->revision = job->revision;
+    }
     switch (job_call_state(service, job)) {
     case ZR_CALL_CONNECTED:
     case ZR_CALL_QUALIFIED:

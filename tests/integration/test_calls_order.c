@@ -315,6 +315,35 @@ test_e33_a_question_from_before_a_leg_is_superseded(void **state)
     }
 }
 
+/* M6: a process that forgot a call numbers its revisions anew. A leg by an older process's ticket
+ * says which was the newest: else phones would ring whose CONNECT is refused. */
+static void
+test_m6_a_leg_says_which_revision_is_the_newest(void **state)
+{
+    const struct pair pair = pair_make(1, FUNDS);
+    struct zr_route_request request = world_route_request(&world, pair.slot);
+    struct zr_route_reply routed;
+    struct zr_route_reply newest;
+    struct zr_route_reply forgotten;
+
+    (void)state;
+    assert_int_equal(world_route(&world, &request, &routed), 0);
+    request.caller++;
+    assert_int_equal(world_route(&world, &request, &newest), 0);
+    assert_int_equal(newest.revision, 1);
+    server_kill(&world.server);
+    server_restart(&world.server);
+    world_reconnect(&world);
+    assert_int_equal(world_route(&world, &request, &forgotten), 0);
+    assert_int_equal(forgotten.revision, 0);
+    (void)world_connect(&world, &newest);
+    assert_int_equal(next_of(&forgotten, 0, &routed), ZR_STATUS_TICKET_SUPERSEDED);
+    (void)end_caller_stays(&request.call_id, TALK_SHORT_MS);
+    assert_int_equal(next_of(&forgotten, 0, &routed), ZR_STATUS_TICKET_SUPERSEDED);
+    newest = next_rings(&newest, ZR_OUTCOME_BUSY, pair.backup);
+    (void)world_connect(&world, &newest);
+}
+
 /* END without an index: the caller hung up. */
 static int
 give_up(const struct zr_id *call_id)
@@ -409,6 +438,7 @@ main(void)
         CASE(test_a_leg_that_is_there_answers_before_the_ticket),
         CASE(test_an_answer_to_the_older_ticket_of_the_same_contractor),
         CASE(test_e33_a_question_from_before_a_leg_is_superseded),
+        CASE(test_m6_a_leg_says_which_revision_is_the_newest),
         CASE(test_e34_a_question_from_before_a_leg_of_an_abandoned_call),
         CASE(test_e32_a_leg_of_before_the_restart),
         CASE(test_m6_the_newest_ticket_stays_when_nobody_is_left),
