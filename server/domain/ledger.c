@@ -61,18 +61,15 @@ ledger_charge(struct state *state, const struct command *command, struct wallet_
               const struct ledger_entry *charge, int64_t overdraft_cents)
 {
     const int64_t rate = charge->amount_cents;
-    const int64_t floor = wallet->held_cents - overdraft_cents;
-    int64_t from_credit = wallet->credit_cents > 0 ? wallet->credit_cents : 0;
-    int64_t from_main;
+    /* MAIN + CREDIT - holds may fall until it meets the overdraft, no further (I11). */
+    const int64_t room = wallet_available_cents(wallet) + overdraft_cents;
+    const int64_t payable = room < 0 ? 0 : room < rate ? room : rate;
+    const int64_t credit = wallet->credit_cents > 0 ? wallet->credit_cents : 0;
+    const int64_t from_credit = credit < payable ? credit : payable;
+    const int64_t from_main = payable - from_credit;
     struct ledger_entry part = *charge;
 
     CHECK(rate >= 0);
-    from_credit = from_credit < rate ? from_credit : rate;
-    /* MAIN may fall until MAIN + CREDIT - holds meets the overdraft, no further (I11). */
-    from_main = wallet->main_cents + wallet->credit_cents - from_credit - floor;
-    from_main = from_main < 0 ? 0 : from_main;
-    from_main = from_main < rate - from_credit ? from_main : rate - from_credit;
-
     part.credit = ZR_ACCOUNT_REVENUE_CALLS;
     part.kind = ZR_TRANSFER_CHARGE;
     const struct {
@@ -80,7 +77,7 @@ ledger_charge(struct state *state, const struct command *command, struct wallet_
         int64_t cents;
     } parts[] = {{ZR_ACCOUNT_CREDIT, from_credit},
                  {ZR_ACCOUNT_MAIN, from_main},
-                 {ZR_ACCOUNT_WRITE_OFF, rate - from_credit - from_main}};
+                 {ZR_ACCOUNT_WRITE_OFF, rate - payable}};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (parts[i].cents > 0) {
             part.debit = parts[i].account;

@@ -111,13 +111,15 @@ next_judge(struct service *service, const struct ticket *ticket, uint8_t index,
     return ZR_STATUS_OK;
 }
 
-/* A repeat of the question that the newest ticket answered, and nobody of it has answered yet. */
+/* A repeat of the question that the newest ticket answered, which lives, and nobody of it has
+ * answered yet. */
 static bool
-next_is_repeat(const struct ticket *ticket, uint8_t index, const struct remembered_call *call)
+next_is_repeat(const struct service *service, const struct ticket *ticket, uint8_t index,
+               const struct remembered_call *call)
 {
     return call->reply_bytes > 0 && call->state == REMEMBERED_RINGING &&
            call->revision == ticket->revision && call->attempt == index + 1 &&
-           call->legs_end <= index + 1;
+           call->legs_end <= index + 1 && clock_now_ms(service->options.clock) < call->expires_ms;
 }
 
 /* Everyone up to the attempt that ended has had his turn. */
@@ -226,7 +228,7 @@ route_next_handle(struct service *service, const struct request *request, struct
         return next_refuse(service, request, NULL, ZR_STATUS_BAD_TICKET, reply);
     }
     call = calls_find(service->calls, ticket.tenant, &ticket.call_id);
-    if (call != NULL && next_is_repeat(&ticket, next->index, call)) {
+    if (call != NULL && next_is_repeat(service, &ticket, next->index, call)) {
         return dispatch_repeat(request, call, reply);
     }
     status = next_judge(service, &ticket, next->index, call);

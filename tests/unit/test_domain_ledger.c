@@ -57,7 +57,8 @@ test_a_charge_is_split(void **state)
         {{.main_cents = -1000, .credit_cents = 600}, 2000, 1500, {600, 500, 900}},
         {{.main_cents = 3000, .held_cents = 2000}, 2000, 0, {0, 1000, 1000}}, /* Others' holds. */
         {{.main_cents = 3000, .held_cents = 2000}, 2000, 1000, {0, 2000, 0}},
-        {{.main_cents = 0, .credit_cents = 100, .held_cents = 100}, 2000, 0, {100, 0, 1900}},
+        {{.main_cents = 0, .credit_cents = 100, .held_cents = 100}, 2000, 0, {0, 0, 2000}}, /* I11 */
+        {{.main_cents = 0, .credit_cents = 900, .held_cents = 100}, 2000, 0, {800, 0, 1200}},
         {{.main_cents = 10}, 0, 0, {0, 0, 0}},
     };
     struct domain_world *world = *state;
@@ -96,11 +97,13 @@ test_a_charge_never_breaks_the_overdraft(void **state)
         assert_true(parts.credit >= 0 && parts.main >= 0 && parts.write_off >= 0);
         assert_int_equal(parts.credit + parts.main + parts.write_off, rate);
         assert_true(wallet.credit_cents >= 0);
-        if (parts.main > 0) {
+        if (parts.main + parts.credit > 0) {
             assert_true(wallet_available_cents(&wallet) >= -overdraft);
         }
-        if (parts.write_off > 0) {
+        if (parts.main > 0) {
             assert_true(wallet.credit_cents == 0);
+        }
+        if (parts.write_off > 0) {
             assert_true(wallet_available_cents(&wallet) <= -overdraft || before < -overdraft);
         }
     }

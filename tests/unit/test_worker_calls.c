@@ -96,6 +96,28 @@ test_the_budget_of_a_cascade(void **state)
     assert_tried(scene.contractors, 2);
 }
 
+/* M6: a question asked again gets its answer again while that ticket lives, exclusive; behind it
+ * the question's own ticket is over too. */
+static void
+test_a_repeat_ends_with_its_ticket(void **state)
+{
+    struct scene scene;
+    struct scene first;
+    struct scene again;
+
+    (void)state;
+    scene_fill(&scene);
+    assert_int_equal(route(&scene), ZR_STATUS_OK);
+    first = scene;
+    assert_int_equal(next(&scene, 0, ZR_OUTCOME_NO_ANSWER), ZR_STATUS_OK);
+    clock_advance_ms(&rig.clock, scene.answer.expires_ms - clock_now_ms(&rig.clock) - 1);
+    again = first;
+    assert_int_equal(next(&again, 0, ZR_OUTCOME_NO_ANSWER), ZR_STATUS_OK);
+    assert_memory_equal(again.answer.ticket, scene.answer.ticket, scene.answer.ticket_length);
+    clock_advance_ms(&rig.clock, 1);
+    assert_int_equal(next(&first, 0, ZR_OUTCOME_NO_ANSWER), ZR_STATUS_TICKET_EXPIRED);
+}
+
 /* E32, E33: who had his turn is not offered the call again by a decision made anew, also when the
  * one before found nobody. */
 static void
@@ -404,6 +426,7 @@ main(void)
         WORKER_TEST(test_every_outcome_goes_on_to_the_next),
         WORKER_TEST(test_a_cancelled_call_is_abandoned),
         WORKER_TEST(test_the_budget_of_a_cascade),
+        WORKER_TEST(test_a_repeat_ends_with_its_ticket),
         WORKER_TEST(test_a_decision_made_anew_keeps_the_history),
         WORKER_TEST(test_older_tickets_are_superseded),
         WORKER_TEST(test_revisions_do_not_wrap),
