@@ -218,7 +218,6 @@ struct model_leg {
     uint32_t talk_ms;
     uint64_t connected_ms, answered_ms, ended_ms, alive_ms, settled_ms;
     uint64_t issued_ms, ttl_ms, sweep_ms, stamp;
-    int duplicate_of; /* Charges of that caller that stood before this one. */
     struct {
         bool open;
         uint8_t state, reason;
@@ -272,9 +271,13 @@ struct model_ref {
 };
 
 struct model_charge {
-    int call, leg, contractor;
-    uint16_t category;
-    uint64_t caller, time_ms;
+    int call, leg, contractor, category_index;
+    uint64_t caller, time_ms; /* caller: 0 = withheld. */
+};
+
+/* Charges of one caller: 1 + place in `charges`, 0 = none. */
+struct model_recent {
+    int newest, before;
 };
 
 struct model_adjust {
@@ -331,6 +334,7 @@ struct model {
     int refs_count;
     struct model_charge charges[MODEL_CHARGES];
     int charges_count;
+    struct model_recent recent[MODEL_CALLERS][MODEL_CATEGORIES][MODEL_CONTRACTORS + 1];
     struct model_adjust adjusts[MODEL_ADJUSTS];
     int adjusts_count;
     bool suppressed[MODEL_CALLERS];
@@ -425,6 +429,18 @@ int model_waitlist_join(struct model *model, const struct zr_waitlist_request *r
 int model_waitlist_leave(struct model *model, const struct zr_waitlist_request *request,
                          struct zr_waitlist_reply *reply, bool *duplicate);
 int model_status(struct model *model, const struct zr_contractor_status_request *request);
+
+/* ---- model_duplicates.c ---------------------------------------------------------------------- */
+
+void model_duplicates_charged(struct model *model, int charge);
+/* The leg's charge was given back in full: it counts no more (E61). */
+void model_duplicates_credited(struct model *model, int call, int leg);
+/* Would this leg be free, for its caller was charged within dup_days before? */
+bool model_is_duplicate(const struct model *model, int call, int leg);
+/* A charge of that caller to that contractor in that category stands within dup_days. */
+bool model_was_charged(const struct model *model, int slot, int contractor, uint64_t caller);
+/* E60: the charge before this one, of the same caller, stands within dup_days. */
+bool model_is_provable_duplicate(const struct model *model, int call, int contractor);
 
 /* ---- model_money.c --------------------------------------------------------------------------- */
 

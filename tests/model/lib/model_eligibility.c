@@ -63,25 +63,6 @@ is_partner_refused(const struct zr_filters_put_request *filters, uint32_t tenant
     return (filters->partners_rule == 1 && !listed) || (filters->partners_rule == 2 && listed);
 }
 
-/* A charge of that caller to that contractor in that category stands within dup_days. */
-static bool
-was_charged(const struct model *model, int slot, int contractor, uint64_t caller)
-{
-    const uint64_t window_ms = model_policy_of(model, slot)->rules.dup_days * MODEL_DAY_MS;
-
-    for (int i = 0; i < model->charges_count; i++) {
-        const struct model_charge *charge = &model->charges[i];
-        const struct model_leg *leg = &model->calls[charge->call].legs[charge->leg];
-
-        if (charge->contractor == contractor && charge->caller == caller && caller != 0 &&
-            charge->category == model->slots[slot].category && leg->credited < leg->amount &&
-            model->now_ms < charge->time_ms + window_ms) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static uint32_t
 reasons_of_filters(const struct model *model, int call_index, int contractor)
 {
@@ -90,7 +71,7 @@ reasons_of_filters(const struct model *model, int call_index, int contractor)
     uint32_t bits = 0;
 
     bits |= is_in_phones(filters, call->caller) ? 1U << 11 : 0;
-    bits |= filters->no_duplicates && was_charged(model, call->slot, contractor, call->caller)
+    bits |= filters->no_duplicates && model_was_charged(model, call->slot, contractor, call->caller)
                 ? 1U << 12
                 : 0;
     bits |= is_partner_refused(filters, call->tenant) ? 1U << 14 : 0;

@@ -242,13 +242,14 @@ model_charge(struct model *model, int call, int leg)
          row->from_write_off);
     who->charged += row->rate;
     row->settled_ms = model->now_ms;
-    model->charges[model->charges_count++] =
-        (struct model_charge){.call = call,
-                              .leg = leg,
-                              .contractor = row->contractor,
-                              .category = model->slots[model->calls[call].charge_slot].category,
-                              .caller = model->calls[call].charge_caller,
-                              .time_ms = model->now_ms};
+    model->charges[model->charges_count++] = (struct model_charge){
+        .call = call,
+        .leg = leg,
+        .contractor = row->contractor,
+        .category_index = model->slots[model->calls[call].charge_slot].category_index,
+        .caller = model->calls[call].charge_caller,
+        .time_ms = model->now_ms};
+    model_duplicates_charged(model, model->charges_count - 1);
 }
 
 /* WRITE_OFF's part first, then MAIN, then CREDIT, as they were spent. */
@@ -271,6 +272,7 @@ model_credit_back(struct model *model, int call, int leg, int64_t amount)
     model->contractors[row->contractor].charged -= amount; /* What stands of all charges. */
     if (row->credited == row->amount) {
         row->settlement = ZR_SETTLEMENT_CREDITED;
+        model_duplicates_credited(model, call, leg);
     }
 }
 

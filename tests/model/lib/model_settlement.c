@@ -20,30 +20,6 @@ model_call_is_charged(const struct model_call *call)
     return false;
 }
 
-/* Charges of the same caller and category that stand within dup_days before this CONNECT. */
-static int
-duplicates_of(const struct model *model, int call_index, int leg_index)
-{
-    const struct model_call *call = &model->calls[call_index];
-    const struct model_leg *leg = &call->legs[leg_index];
-    const struct zr_policy *policy = &model_policy_of(model, call->charge_slot)->rules;
-    const uint64_t window_ms = policy->dup_days * MODEL_DAY_MS;
-    const uint64_t at_ms = leg->connected_ms != 0 ? leg->connected_ms : model->now_ms;
-    int count = 0;
-
-    for (int i = 0; i < model->charges_count; i++) {
-        const struct model_charge *charge = &model->charges[i];
-        const struct model_leg *charged = &model->calls[charge->call].legs[charge->leg];
-
-        count +=
-            window_ms > 0 && charge->caller == call->charge_caller && call->charge_caller != 0 &&
-            charge->category == model->slots[call->charge_slot].category &&
-            (policy->dup_scope == ZR_DUP_PER_NETWORK || charge->contractor == leg->contractor) &&
-            charged->credited < charged->amount && at_ms < charge->time_ms + window_ms;
-    }
-    return count;
-}
-
 /* What this leg would be by these facts; CHARGED means that it is to be. */
 static uint8_t
 verdict(const struct model *model, int call_index, int leg_index, bool voicemail)
@@ -64,7 +40,7 @@ verdict(const struct model *model, int call_index, int leg_index, bool voicemail
         !call->screened_leg) {
         return ZR_SETTLEMENT_FREE_UNSCREENED;
     }
-    if (duplicates_of(model, call_index, leg_index) > 0) {
+    if (model_is_duplicate(model, call_index, leg_index)) {
         return ZR_SETTLEMENT_FREE_DUPLICATE;
     }
     return ZR_SETTLEMENT_CHARGED;
@@ -75,7 +51,6 @@ model_leg_settle(struct model *model, int call_index, int leg_index, bool voicem
 {
     struct model_leg *leg = &model->calls[call_index].legs[leg_index];
 
-    leg->duplicate_of = duplicates_of(model, call_index, leg_index);
     leg->settlement = verdict(model, call_index, leg_index, voicemail);
     if (leg->settlement == ZR_SETTLEMENT_CHARGED) {
         model_charge(model, call_index, leg_index);

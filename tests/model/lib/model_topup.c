@@ -225,16 +225,6 @@ dispute_fill(const struct model *model, const struct model_leg *leg, struct zr_d
     reply->reason = leg->dispute.reason;
 }
 
-/* Another charge of that caller stood within dup_days before this one. */
-static bool
-is_provable_duplicate(const struct model *model, int call, int leg)
-{
-    const struct model_leg *row = &model->calls[call].legs[leg];
-    const uint32_t days = model_policy_of(model, model->calls[call].charge_slot)->rules.dup_days;
-
-    return model->calls[call].charge_caller != 0 && row->duplicate_of > 0 && days > 0;
-}
-
 int
 model_dispute_open(struct model *model, const struct zr_dispute_open_request *request,
                    struct zr_dispute_reply *reply)
@@ -261,10 +251,10 @@ model_dispute_open(struct model *model, const struct zr_dispute_open_request *re
     if (model->now_ms >= leg->settled_ms + window_ms) {
         return ZR_STATUS_DISPUTE_WINDOW;
     }
-    provable =
-        (request->reason == ZR_DISPUTE_DUPLICATE && is_provable_duplicate(model, call, index)) ||
-        (request->reason == ZR_DISPUTE_SHORT && leg->short_end) ||
-        (request->reason == ZR_DISPUTE_VOICEMAIL && leg->voicemail);
+    provable = (request->reason == ZR_DISPUTE_DUPLICATE &&
+                model_is_provable_duplicate(model, call, contractor)) ||
+               (request->reason == ZR_DISPUTE_SHORT && leg->short_end) ||
+               (request->reason == ZR_DISPUTE_VOICEMAIL && leg->voicemail);
     leg->dispute.opened_ms = model->now_ms;
     leg->dispute.reason = request->reason;
     leg->dispute.state = ZR_DISPUTE_STATE_OPEN;
