@@ -218,7 +218,7 @@ test_later_lease_of_a_call_ends_at_its_own_time(void **state)
     assert_int_equal(leases(), 0);
 }
 
-/* M3, E47: a call that talked rings again; the lease that it takes then ends at its own time too. */
+/* M3, E47: a call that talked rings again; the lease that it takes then ends at its own time. */
 static void
 test_lease_of_a_call_that_talked_before_ends_at_its_own_time(void **state)
 {

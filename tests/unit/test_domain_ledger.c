@@ -57,7 +57,7 @@ test_a_charge_is_split(void **state)
         {{.main_cents = -1000, .credit_cents = 600}, 2000, 1500, {600, 500, 900}},
         {{.main_cents = 3000, .held_cents = 2000}, 2000, 0, {0, 1000, 1000}}, /* Others' holds. */
         {{.main_cents = 3000, .held_cents = 2000}, 2000, 1000, {0, 2000, 0}},
-        {{.main_cents = 0, .credit_cents = 100, .held_cents = 100}, 2000, 0, {0, 0, 2000}}, /* I11 */
+        {{.main_cents = 0, .credit_cents = 100, .held_cents = 100}, 2000, 0, {0, 0, 2000}},
         {{.main_cents = 0, .credit_cents = 900, .held_cents = 100}, 2000, 0, {800, 0, 1200}},
         {{.main_cents = 10}, 0, 0, {0, 0, 0}},
     };

@@ -361,6 +361,8 @@ uint64_t model_day(int year, int month, int month_day);
 /* Next instant > after_ms that is the anchor day's 00:00 local (M2 LAPSING). */
 uint64_t model_period_end(int zone, uint64_t claimed_ms, uint64_t after_ms);
 
+/* A vacation, or before "unavailable until". */
+bool model_on_vacation(const struct model_contractor *who, uint64_t time_ms);
 /* Bits OUT_OF_HOURS and VACATION of this moment. */
 uint32_t model_schedule_reasons(const struct model *model, int contractor);
 
@@ -442,7 +444,8 @@ bool model_was_charged(const struct model *model, int slot, int contractor, uint
 /* E60: the charge before this one, of the same caller, stands within dup_days. */
 bool model_is_provable_duplicate(const struct model *model, int call, int contractor);
 
-/* ---- model_money.c --------------------------------------------------------------------------- */
+/* ---- model_money.c, model_caps.c
+ * --------------------------------------------------------------------------- */
 
 int64_t model_holds(const struct model *model, int contractor);
 int64_t model_posted(const struct model *model, int contractor);
@@ -491,8 +494,8 @@ int model_dispute_open(struct model *model, const struct zr_dispute_open_request
 int model_dispute_resolve(struct model *model, const struct zr_dispute_resolve_request *request,
                           struct zr_dispute_reply *reply, bool *duplicate);
 
-/* ---- model_route.c, model_calls.c, model_end.c, model_settlement.c
- * ------------------------------------------------------------ */
+/* ---- model_route.c, model_calls.c, model_end.c, model_settlement.c -----------------------------
+ */
 
 /* ROUTE and ROUTE_NEXT: the server must repeat the reply it gave before, byte for byte. */
 enum { MODEL_REPEATED = -1000 };

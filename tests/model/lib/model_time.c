@@ -10,61 +10,11 @@
 #include <string.h>
 
 enum {
-    DAYS_PER_WEEK = 7,
-    QUARTERS_PER_DAY = 96,
     PAUSE_RESUME_DAYS = 7, /* Resuming for less than this continues the old clock. */
     UNAVAILABLE_DAYS = 14,
     DEADLINES_MAX = 1024,
     COARSE_MS = 100, /* The server gives leases and units back in such steps. */
 };
-#define QUARTER_MS (15 * MODEL_MINUTE_MS)
-
-/* ---- hours -------------------------------------------------------------------------------------
- */
-
-static bool
-is_on_vacation(const struct model_contractor *who, uint64_t time_ms)
-{
-    const uint64_t day = model_local_ms(who->zone, time_ms) / MODEL_DAY_MS;
-
-    for (int i = 0; i < who->schedule.vacations_count; i++) {
-        const struct zr_schedule_vacation *vacation = &who->schedule.vacations[i];
-
-        if (day >= vacation->first_day && day <= vacation->last_day) {
-            return true;
-        }
-    }
-    return time_ms < who->schedule.unavailable_until_ms;
-}
-
-static bool
-is_open(const struct model_contractor *who, uint64_t time_ms)
-{
-    const uint64_t local_ms = model_local_ms(who->zone, time_ms);
-    const uint64_t day = local_ms / MODEL_DAY_MS;
-    const uint64_t quarter = local_ms % MODEL_DAY_MS / QUARTER_MS;
-    const uint64_t monday_based = (day + 3) % DAYS_PER_WEEK;
-    const uint64_t bit = monday_based * QUARTERS_PER_DAY + quarter;
-
-    for (int i = 0; i < who->schedule.exceptions_count; i++) {
-        const struct zr_schedule_exception *exception = &who->schedule.exceptions[i];
-
-        if (exception->day == day) {
-            return quarter >= exception->open_quarter && quarter < exception->close_quarter;
-        }
-    }
-    return who->schedule.hours_length == 0 || (who->schedule.hours[bit / 8] >> (bit % 8) & 1) != 0;
-}
-
-uint32_t
-model_schedule_reasons(const struct model *model, int contractor)
-{
-    const struct model_contractor *who = &model->contractors[contractor];
-
-    return (is_open(who, model->now_ms) ? 0 : 1U << 3) |
-           (is_on_vacation(who, model->now_ms) ? 1U << 4 : 0);
-}
-
 /* ---- conditions --------------------------------------------------------------------------------
  */
 
@@ -117,7 +67,7 @@ void
 model_unavailable_judge(struct model *model, int contractor)
 {
     struct model_contractor *who = &model->contractors[contractor];
-    bool unavailable = is_on_vacation(who, model->now_ms);
+    bool unavailable = model_on_vacation(who, model->now_ms);
     bool closed = who->schedule.hours_length != 0;
 
     for (int i = 0; i < who->schedule.hours_length; i++) {
