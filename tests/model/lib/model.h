@@ -129,8 +129,8 @@ struct model_contractor {
     uint32_t number, tenant, version;
     int zone;
     uint64_t licence_ms, licence_stamp, closing_ms, closing_stamp;
+    uint64_t edge_ms, edge_stamp; /* The next begin or end of a vacation, 0 = none. */
     struct model_condition paused, suspended, licence, unavailable;
-    uint64_t judged_ms; /* When UNAVAILABLE was judged last. */
     struct model_schedule schedule;
     struct zr_caps_put_request caps;
     uint64_t last_ring_ms, cooldown_until_ms, down_until_ms;
@@ -385,6 +385,8 @@ void model_condition_set(struct model *model, struct model_condition *condition,
                          uint64_t deadline_ms, uint64_t grace_ms);
 void model_condition_clear(struct model_condition *condition);
 void model_pause(struct model *model, struct model_condition *condition, uint64_t grace_ms);
+/* Another schedule, or an edge of it has come: wait for the next one. */
+void model_edge_arm(struct model *model, int contractor);
 void model_unavailable_judge(struct model *model, int contractor);
 /* A claim became PRIMARY: what had passed while it was a backup starts anew. */
 void model_conditions_restart(struct model *model, int claim);

@@ -77,13 +77,39 @@ model_unavailable_judge(struct model *model, int contractor)
         unavailable = unavailable || who->caps.caps[i].limit == 0;
     }
     unavailable = unavailable || closed;
-    who->judged_ms = model->now_ms;
     if (unavailable && !who->unavailable.on) {
         model_condition_set(model, &who->unavailable,
                             model->now_ms + UNAVAILABLE_DAYS * MODEL_DAY_MS,
                             UNAVAILABLE_DAYS * MODEL_DAY_MS);
     } else if (!unavailable) {
         model_condition_clear(&who->unavailable);
+    }
+}
+
+static void
+edge_earlier(const struct model *model, uint64_t *earliest_ms, uint64_t edge_ms)
+{
+    if (edge_ms > model->now_ms && (*earliest_ms == 0 || edge_ms < *earliest_ms)) {
+        *earliest_ms = edge_ms;
+    }
+}
+
+void
+model_edge_arm(struct model *model, int contractor)
+{
+    struct model_contractor *who = &model->contractors[contractor];
+    uint64_t next_ms = 0;
+
+    edge_earlier(model, &next_ms, who->schedule.unavailable_until_ms);
+    for (int i = 0; i < who->schedule.vacations_count; i++) {
+        const struct zr_schedule_vacation *vacation = &who->schedule.vacations[i];
+
+        edge_earlier(model, &next_ms, model_midnight_ms(who->zone, vacation->first_day));
+        edge_earlier(model, &next_ms, model_midnight_ms(who->zone, vacation->last_day + 1));
+    }
+    if (next_ms != who->edge_ms) { /* Else that timer waits already. */
+        who->edge_ms = next_ms;
+        who->edge_stamp = ++model->stamp;
     }
 }
 
@@ -198,14 +224,6 @@ tell_claims(const struct model *model, const struct look *look)
 }
 
 static void
-tell_edge(const struct look *look, const struct model_contractor *who, int index, uint64_t edge_ms)
-{
-    if (edge_ms > who->judged_ms) {
-        tell(look, (struct timer){edge_ms, 0, TIMER_EDGE, index, 0});
-    }
-}
-
-static void
 tell_contractors(const struct model *model, const struct look *look)
 {
     for (int i = 0; i < MODEL_CONTRACTORS; i++) {
@@ -217,13 +235,7 @@ tell_contractors(const struct model *model, const struct look *look)
         tell_condition(look, &who->unavailable, TIMER_CONDITION, i, MODEL_UNAVAILABLE);
         tell(look, (struct timer){who->licence.on ? 0 : who->licence_ms, who->licence_stamp,
                                   TIMER_LICENCE, i, 0});
-        tell_edge(look, who, i, who->schedule.unavailable_until_ms);
-        for (int v = 0; v < who->schedule.vacations_count; v++) {
-            const struct zr_schedule_vacation *vacation = &who->schedule.vacations[v];
-
-            tell_edge(look, who, i, model_midnight_ms(who->zone, vacation->first_day));
-            tell_edge(look, who, i, model_midnight_ms(who->zone, vacation->last_day + 1));
-        }
+        tell(look, (struct timer){who->edge_ms, who->edge_stamp, TIMER_EDGE, i, 0});
         tell(look, (struct timer){who->autotopup.retry_due ? who->autotopup.retry_ms : 0,
                                   who->autotopup.stamp, TIMER_RETRY, i, 0});
         tell(look, (struct timer){who->status == ZR_CONTRACTOR_CLOSING ? who->closing_ms : 0,
@@ -375,6 +387,7 @@ fire_contractor(struct model *model, const struct timer *timer)
         model_condition_set(model, &who->licence, who->licence_ms + 30 * MODEL_DAY_MS,
                             30 * MODEL_DAY_MS);
     } else if (timer->kind == TIMER_EDGE) {
+        model_edge_arm(model, timer->index);
         model_unavailable_judge(model, timer->index);
     } else if (timer->kind == TIMER_RETRY) {
         model_topup_try(model, timer->index);

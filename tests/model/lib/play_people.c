@@ -141,6 +141,7 @@ play_schedule(struct session *session, const struct operation *operation)
     memcpy(who->schedule.hours, request.hours, sizeof who->schedule.hours);
     memcpy(who->schedule.exceptions, request.exceptions, sizeof who->schedule.exceptions);
     memcpy(who->schedule.vacations, request.vacations, sizeof who->schedule.vacations);
+    model_edge_arm(model, index_of(operation));
     model_unavailable_judge(model, index_of(operation));
     model_settle(model);
 }

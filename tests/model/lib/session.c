@@ -406,9 +406,6 @@ session_open(struct session *session, uint64_t seed, FILE *output)
         now_ms = server_advance(&session->world.server, left_ms < most_ms ? left_ms : most_ms);
     }
     model->now_ms = now_ms;
-    for (int i = 0; i < MODEL_CONTRACTORS; i++) {
-        model->contractors[i].judged_ms = model->now_ms;
-    }
     compare_events_open(session);
     compare_readers_open(session);
 }
