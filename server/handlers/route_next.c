@@ -45,8 +45,8 @@ ticket_knows(const struct ticket *ticket, uint8_t index, uint32_t contractor)
     return false;
 }
 
-/* Memory does not know the call: the table may, and arbitrates (M6). A leg that the ticket knows
- * nothing of came later: who has talked to the caller is not offered again (R35, E33). */
+/* Memory does not know the call: the table may, and arbitrates (M6). A leg of a later ticket that
+ * this one knows nothing of: who has talked to the caller is not offered again (R35, E33). */
 static uint16_t
 next_judge_row(struct service *service, const struct ticket *ticket, uint8_t index)
 {
@@ -62,7 +62,9 @@ next_judge_row(struct service *service, const struct ticket *ticket, uint8_t ind
         return ZR_STATUS_TICKET_SUPERSEDED;
     }
     for (uint8_t i = 0; i < row.legs_count && row.state == ZR_CALL_RINGING; i++) {
-        if (!ticket_knows(ticket, index, row.legs[i].contractor)) {
+        const struct call_leg_row *leg = &row.legs[i];
+
+        if (leg->issued_ms >= ticket->issued_ms && !ticket_knows(ticket, index, leg->contractor)) {
             return ZR_STATUS_TICKET_SUPERSEDED;
         }
     }

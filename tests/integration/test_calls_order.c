@@ -344,6 +344,46 @@ test_m6_a_leg_says_which_revision_is_the_newest(void **state)
     (void)world_connect(&world, &newest);
 }
 
+/* R35, E44: a leg of an older ticket that is told of late, and without its CONNECT, came before the
+ * newer question: that one goes on, with memory of the call and without. */
+static void
+test_r35_a_late_leg_of_an_older_ticket_stops_nobody(void **state)
+{
+    (void)state;
+    for (int restarts = 0; restarts <= 1; restarts++) {
+        const struct pair older = pair_make(1, FUNDS);
+        const struct pair newer = pair_make(1, FUNDS);
+        struct zr_route_request request = world_route_request(&world, older.slot);
+        struct zr_route_reply routed;
+        struct zr_route_reply first;
+        struct zr_route_reply reply;
+        struct zr_end_request end;
+        struct zr_settlement_reply ended;
+
+        assert_int_equal(world_route(&world, &request, &routed), 0);
+        end = world_end_request(&request.call_id, TALK_SHORT_MS);
+        end.answered_at_ms = server_advance(&world.server, 1000);
+        request.category = newer.slot.category;
+        request.zips[0] = newer.slot.zip;
+        assert_int_equal(world_route(&world, &request, &first), 0);
+        (void)world_connect(&world, &first);
+        (void)end_caller_stays(&request.call_id, TALK_SHORT_MS);
+        end.index = 0;
+        end.caller_stays = true;
+        end.ticket_length = routed.ticket_length;
+        memcpy(end.ticket, routed.ticket, sizeof end.ticket);
+        assert_int_equal(zr_end(world.carrier, &end, &ended), 0);
+        assert_int_equal(ended.contractor, older.primary);
+        if (restarts == 1) {
+            server_kill(&world.server);
+            server_restart(&world.server);
+            world_reconnect(&world);
+        }
+        assert_int_equal(next_of(&first, 0, &reply), 0);
+        assert_int_equal(reply.candidates[0].contractor, newer.backup);
+    }
+}
+
 /* END without an index: the caller hung up. */
 static int
 give_up(const struct zr_id *call_id)
@@ -439,6 +479,7 @@ main(void)
         CASE(test_an_answer_to_the_older_ticket_of_the_same_contractor),
         CASE(test_e33_a_question_from_before_a_leg_is_superseded),
         CASE(test_m6_a_leg_says_which_revision_is_the_newest),
+        CASE(test_r35_a_late_leg_of_an_older_ticket_stops_nobody),
         CASE(test_e34_a_question_from_before_a_leg_of_an_abandoned_call),
         CASE(test_e32_a_leg_of_before_the_restart),
         CASE(test_m6_the_newest_ticket_stays_when_nobody_is_left),

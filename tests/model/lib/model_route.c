@@ -426,8 +426,8 @@ next_attempt(struct model *model, int call_index, const struct model_ticket *old
 
 /*
  * Who talked to the caller after that attempt: the question is of before (R35, E33). A call that is
- * remembered knows what its newest ticket asked; else everybody whom the ticket does not know
- * counts.
+ * remembered knows what its newest ticket asked; else everybody of a later ticket whom this one
+ * does not know counts.
  */
 static bool
 somebody_talked_since(const struct model *model, const struct model_call *call,
@@ -437,12 +437,14 @@ somebody_talked_since(const struct model *model, const struct model_call *call,
 
     for (int l = 0; l < call->legs_count; l++) {
         const int contractor = call->legs[l].contractor;
+        const bool is_later =
+            call->legs[l].in_newest || (!remembers && call->legs[l].issued_ms >= ticket->issued_ms);
         bool knows = is_tried(ticket, contractor);
 
         for (int i = 0; i <= index - ticket->attempt; i++) {
             knows = knows || ticket->candidates[i].contractor == contractor;
         }
-        if (!knows && call->legs[l].ended && (call->legs[l].in_newest || !remembers)) {
+        if (!knows && call->legs[l].ended && is_later) {
             return true;
         }
     }
