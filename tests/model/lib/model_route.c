@@ -473,7 +473,8 @@ next_judge(const struct model *model, const struct model_call *call,
     }
     if ((remembers && (ticket->revision < call->revision || call->attempt > index + 1)) ||
         ticket->revision < call->charge_revision ||
-        (call->state == ZR_CALL_RINGING && somebody_talked_since(model, call, ticket, index))) {
+        (call->state == ZR_CALL_RINGING && !call->cancelled &&
+         somebody_talked_since(model, call, ticket, index))) {
         return ZR_STATUS_TICKET_SUPERSEDED;
     }
     if (call->cancelled || (call->durable && call->state == ZR_CALL_ABANDONED)) {
