@@ -297,9 +297,11 @@ call_rings_again(struct service *service, struct remembered_call *call, uint16_t
         return;
     }
     for (uint8_t i = 0; i < newest.candidates_count; i++) {
+        const uint8_t end = (uint8_t)(newest.attempt + i + 1);
+
         if (newest.candidates[i].contractor == contractor) {
             calls_set_lease(service->calls, call, 0, 0, 0);
-            call->legs_end = (uint8_t)(newest.attempt + i + 1);
+            call->legs_end = end > call->legs_end ? end : call->legs_end;
         }
     }
 }

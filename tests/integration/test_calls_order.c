@@ -384,6 +384,37 @@ test_r35_a_late_leg_of_an_older_ticket_stops_nobody(void **state)
     }
 }
 
+/* R35, E33: of a list the second talked, and then a leg of the first is told of late: the question
+ * of the first stays behind both. */
+static void
+test_e33_a_late_leg_of_an_earlier_place_moves_nothing_back(void **state)
+{
+    const struct pair pair = pair_make(1, FUNDS);
+    struct zr_route_request request = world_route_request(&world, pair.slot);
+    struct zr_route_reply routed;
+    struct zr_route_reply reply;
+    struct zr_end_request end;
+    struct zr_settlement_reply ended;
+
+    (void)state;
+    (void)world_claim(&world, world_contractor(&world, 1, FUNDS), pair.slot);
+    request.want = 2;
+    assert_int_equal(world_route(&world, &request, &routed), 0);
+    routed.attempt = 1; /* The second of the list answers. */
+    (void)world_connect(&world, &routed);
+    (void)end_caller_stays(&request.call_id, TALK_SHORT_MS);
+    end = world_end_request(&request.call_id, TALK_SHORT_MS);
+    end.answered_at_ms = server_advance(&world.server, 1000);
+    end.index = 0;
+    end.caller_stays = true;
+    end.ticket_length = routed.ticket_length;
+    memcpy(end.ticket, routed.ticket, sizeof end.ticket);
+    assert_int_equal(zr_end(world.carrier, &end, &ended), 0);
+    assert_int_equal(ended.contractor, pair.primary);
+    assert_int_equal(next_of(&routed, 0, &reply), ZR_STATUS_TICKET_SUPERSEDED);
+    assert_int_equal(next_of(&routed, 1, &reply), 0);
+}
+
 /* END without an index: the caller hung up. */
 static int
 give_up(const struct zr_id *call_id)
@@ -479,6 +510,7 @@ main(void)
         CASE(test_an_answer_to_the_older_ticket_of_the_same_contractor),
         CASE(test_e33_a_question_from_before_a_leg_is_superseded),
         CASE(test_m6_a_leg_says_which_revision_is_the_newest),
+        CASE(test_e33_a_late_leg_of_an_earlier_place_moves_nothing_back),
         CASE(test_r35_a_late_leg_of_an_older_ticket_stops_nobody),
         CASE(test_e34_a_question_from_before_a_leg_of_an_abandoned_call),
         CASE(test_e32_a_leg_of_before_the_restart),
