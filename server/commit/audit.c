@@ -390,24 +390,22 @@ audit_decisions(struct audit *audit, const struct zr_audit_request *request)
 {
     const uint64_t to_ms = request->to_ms == 0 ? UINT64_MAX : request->to_ms;
     const uint64_t from_be = htobe64(request->from_ms);
-    uint8_t key[sizeof(struct zr_id) + 2] = {0};
+    uint8_t key[DECISION_KEY_BYTES_MAX + 1] = {0};
+    size_t key_bytes = sizeof from_be;
     struct store_value found;
     struct store_value row;
     uint64_t time_be;
 
     memcpy(key, &from_be, sizeof from_be);
-    while (store_seek(audit->state->view, TABLE_DECISION, (struct store_value){key, sizeof key},
+    while (store_seek(audit->state->view, TABLE_DECISION, (struct store_value){key, key_bytes},
                       &found, &row) &&
-           found.bytes_count == sizeof key) {
+           decision_key_is_sound(found)) {
         memcpy(&time_be, found.bytes, sizeof time_be);
         if (be64toh(time_be) >= to_ms || !scope_goes_on(audit->scope)) {
             return;
         }
         audit_decision(audit, row);
-        memcpy(key, found.bytes, sizeof key);
-        /* The next key: one higher in the last byte, carried. */
-        for (int i = sizeof key - 1; i >= 0 && ++key[i] == 0; i--) {
-        }
+        key_bytes = decision_key_behind(key, found);
     }
 }
 

@@ -109,8 +109,9 @@ batch_take(struct committer *committer, struct job *job, uint64_t now_ms)
         return true;
     }
     if (job->header.op == ZR_OP_EXPLAIN && !committer->full) {
-        /* It asks for records that may wait in their ring; the upkeep adds them again. */
-        (void)decision_drain(&committer->decisions, &committer->view);
+        /* It asks for records that may wait in their ring. */
+        committer->decisions_drained =
+            decision_drain(&committer->decisions, &committer->view, committer->decisions_drained);
     }
     committer->batch[committer->batch_count++] = job;
     job_execute(committer, job, now_ms);
@@ -171,7 +172,7 @@ batch_add_upkeep(struct committer *committer, bool journaled)
     if (committer->full && (committer->batch_count > 0 || committer->walk != NULL) && !journaled) {
         return false; /* It wants space; the job may not. An idle batch tries again. */
     }
-    done = decision_drain(&committer->decisions, &committer->view);
+    done = decision_drain(&committer->decisions, &committer->view, committer->decisions_drained);
     committer->decisions_drained = done;
     done += execute_trim_keys(executor, now_ms, TRIM_ROWS);
     done += execute_trim_events(executor, now_ms, TRIM_ROWS);

@@ -3,10 +3,12 @@
  */
 #include "server/commit/decisions.h"
 
+#include "protocol/check.h"
+
 #include <stddef.h>
 #include <string.h>
 
-enum { KEY_BYTES = sizeof(struct zr_id) + 2 };
+enum { HEAD_BYTES = offsetof(struct decision_row, judged) };
 
 void
 decision_ring_init(struct decision_ring *ring, struct arena *arena, uint32_t rows_max)
@@ -43,7 +45,7 @@ decision_record(struct decision_row *row, const struct cascade_decision *decisio
 static size_t
 row_bytes(const struct decision_row *row)
 {
-    return offsetof(struct decision_row, judged) + row->judged_count * sizeof row->judged[0];
+    return HEAD_BYTES + row->judged_count * sizeof row->judged[0];
 }
 
 void
@@ -63,22 +65,70 @@ decision_count(const struct decision_ring *ring)
     return backlog_count(&ring->backlog);
 }
 
-static void
-key_of(uint8_t key[KEY_BYTES], const struct decision_row *row)
+/* Of the decision of its attempt that has `again` others before it. */
+static size_t
+key_of(uint8_t key[DECISION_KEY_BYTES_MAX], const struct decision_row *row, uint8_t again)
 {
     memcpy(key, row->call_ref.bytes, sizeof row->call_ref);
     key[sizeof row->call_ref] = row->revision;
     key[sizeof row->call_ref + 1] = row->attempt;
+    key[DECISION_KEY_BYTES] = again;
+    return again == 0 ? DECISION_KEY_BYTES : DECISION_KEY_BYTES_MAX;
 }
 
+bool
+decision_key_is_sound(struct store_value key)
+{
+    return key.bytes_count == DECISION_KEY_BYTES || key.bytes_count == DECISION_KEY_BYTES_MAX;
+}
+
+size_t
+decision_key_behind(uint8_t key[DECISION_KEY_BYTES_MAX + 1], struct store_value found)
+{
+    CHECK(decision_key_is_sound(found));
+    memcpy(key, found.bytes, found.bytes_count);
+    key[found.bytes_count] = 0; /* Nothing sorts between the two. */
+    return found.bytes_count + 1;
+}
+
+/* What was answered was decided: a record is never replaced by that of a later answer. */
 static void
 decision_put(struct store_view *view, const struct decision_row *row)
 {
-    uint8_t key[KEY_BYTES];
+    const struct store_value value = {(const uint8_t *)row, row_bytes(row)};
+    uint8_t key[DECISION_KEY_BYTES_MAX];
+    size_t key_bytes;
 
-    key_of(key, row);
-    store_put(view, TABLE_DECISION, key, sizeof key,
-              (struct store_value){(const uint8_t *)row, row_bytes(row)});
+    for (uint8_t again = 0; again < DECISION_AGAIN_MAX; again++) {
+        key_bytes = key_of(key, row, again);
+        if (store_add(view, TABLE_DECISION, key, key_bytes, value)) {
+            return;
+        }
+    }
+    key_bytes = key_of(key, row, DECISION_AGAIN_MAX);
+    store_put(view, TABLE_DECISION, key, key_bytes, value);
+}
+
+/* Is it there, whole or carried? Of one attempt it is the one that saw that state at that time. */
+static bool
+is_stored(struct store_view *view, const struct decision_row *row)
+{
+    for (uint8_t again = 0; again <= DECISION_AGAIN_MAX; again++) {
+        uint8_t key[DECISION_KEY_BYTES_MAX];
+        const size_t key_bytes = key_of(key, row, again);
+        struct decision_row stored;
+        struct store_value value;
+
+        if (!store_get(view, TABLE_DECISION, key, key_bytes, &value) ||
+            value.bytes_count < HEAD_BYTES) {
+            return false;
+        }
+        memcpy(&stored, value.bytes, HEAD_BYTES);
+        if (stored.time_ms == row->time_ms && stored.snapshot_seq == row->snapshot_seq) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void
@@ -100,11 +150,8 @@ decision_carry(struct store_view *view, const struct ticket *ticket)
         .judged_count = ticket->candidates_count,
         .candidates_count = ticket->candidates_count,
     };
-    struct store_value stored;
-    uint8_t key[KEY_BYTES];
 
-    key_of(key, &row);
-    if (store_get(view, TABLE_DECISION, key, sizeof key, &stored)) {
+    if (is_stored(view, &row)) {
         return;
     }
     for (uint8_t i = 0; i < ticket->candidates_count; i++) {
@@ -119,11 +166,11 @@ decision_carry(struct store_view *view, const struct ticket *ticket)
 }
 
 uint32_t
-decision_drain(const struct decision_ring *ring, struct store_view *view)
+decision_drain(const struct decision_ring *ring, struct store_view *view, uint32_t drained)
 {
     const uint32_t waiting = decision_count(ring);
 
-    for (uint32_t i = 0; i < waiting; i++) {
+    for (uint32_t i = drained; i < waiting; i++) {
         decision_put(view, &ring->rows[backlog_place(&ring->backlog, i)]);
     }
     return waiting;

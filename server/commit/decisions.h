@@ -13,7 +13,13 @@
 #include "server/domain/cascade.h"
 #include "server/store/store.h"
 
-enum { DECISION_JUDGED_MAX = SLOT_CLAIMS_MAX };
+enum {
+    DECISION_JUDGED_MAX = SLOT_CLAIMS_MAX,
+    /* call_ref, revision, attempt; a last byte from 1 where an attempt was decided again. */
+    DECISION_KEY_BYTES = sizeof(struct zr_id) + 2,
+    DECISION_KEY_BYTES_MAX = DECISION_KEY_BYTES + 1,
+    DECISION_AGAIN_MAX = 31, /* Of one attempt; who asks more often replaces the newest. */
+};
 
 enum decision_flag {
     DECISION_SKIPPED_PRIMARY = 1, /* An eligible primary was passed over: never (E23). */
@@ -64,14 +70,25 @@ void decision_record(struct decision_row *row, const struct cascade_decision *de
 /* Append a record; counts it as lost when the ring is full. Worker. */
 void decision_push(struct decision_ring *ring, const struct decision_row *row);
 
+/* A key of this table has that length. */
+bool decision_key_is_sound(struct store_value key);
+
+/*
+ * The key from which to seek for the record behind the one with this key; returns its length. Keys
+ * sort by call, revision and attempt, and within an attempt as it was decided.
+ */
+size_t decision_key_behind(uint8_t key[DECISION_KEY_BYTES_MAX + 1], struct store_value found);
+
 /* Copy every record into the open write transaction: a CONNECT must not be durable before the
- * record of its ROUTE, which was there before it (EXPLAIN is exact for it, domain.md M4). Returns
- * how many. They stay in the ring until decision_forget(): a batch that fails loses none.
- * Committer. */
-uint32_t decision_drain(const struct decision_ring *ring, struct store_view *view);
+ * record of its ROUTE, which was there before it (EXPLAIN is exact for it, domain.md M4). The
+ * oldest `drained` are in this transaction already; returns how many are now. They stay in the
+ * ring until decision_forget(): a batch that fails loses none. Committer. */
+uint32_t decision_drain(const struct decision_ring *ring, struct store_view *view,
+                        uint32_t drained);
 
 /* The ticket's own record of its decision, put where a crash took the ring that held the whole
- * one: EXPLAIN shows the winner's decision all the same (E71). Committer. */
+ * one: EXPLAIN shows the winner's decision all the same (E71). The same attempt may have been
+ * decided otherwise since: that record stays, too. Committer. */
 void decision_carry(struct store_view *view, const struct ticket *ticket);
 
 /* The batch is durable: its records leave the ring. */

@@ -10,16 +10,14 @@
 #include <stddef.h>
 #include <string.h>
 
-enum {
-    DECISIONS_PER_CALL_MAX = 1024, /* Revisions times attempts never come near. */
-    KEY_BYTES = sizeof(struct zr_id) + 2,
-};
+enum { DECISIONS_PER_CALL_MAX = 1024 }; /* Revisions times attempts never come near. */
 
 /* A walk over the decisions of one call, oldest first. */
 struct walk {
     struct state *state;
     const struct command *reader;
-    uint8_t key[KEY_BYTES];  /* The next record is at or behind it. */
+    uint8_t key[DECISION_KEY_BYTES_MAX + 1]; /* The next record is at or behind it. */
+    size_t key_bytes;
     struct decision_row row; /* The record that it stands on. */
 };
 
@@ -27,21 +25,8 @@ static void
 walk_begin(struct walk *walk, struct state *state, const struct command *reader,
            const struct zr_id *call_ref)
 {
-    *walk = (struct walk){.state = state, .reader = reader};
+    *walk = (struct walk){.state = state, .reader = reader, .key_bytes = sizeof call_ref->bytes};
     memcpy(walk->key, call_ref->bytes, sizeof call_ref->bytes);
-}
-
-/* Step behind the record that was found: revision, then attempt, as decision_put() has them. */
-static bool
-key_step(uint8_t key[KEY_BYTES])
-{
-    for (size_t at = KEY_BYTES; at > sizeof(struct zr_id); at--) {
-        key[at - 1]++;
-        if (key[at - 1] != 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* A stored record: its head and the judgements that were kept. */
@@ -64,13 +49,13 @@ walk_next(struct walk *walk)
     struct store_value key;
     struct store_value value;
 
-    if (!store_seek(walk->state->view, TABLE_DECISION, (struct store_value){walk->key, KEY_BYTES},
-                    &key, &value) ||
-        key.bytes_count != KEY_BYTES || memcmp(key.bytes, walk->key, sizeof(struct zr_id)) != 0) {
+    if (!store_seek(walk->state->view, TABLE_DECISION,
+                    (struct store_value){walk->key, walk->key_bytes}, &key, &value) ||
+        !decision_key_is_sound(key) || memcmp(key.bytes, walk->key, sizeof(struct zr_id)) != 0) {
         return false;
     }
-    memcpy(walk->key, key.bytes, KEY_BYTES);
-    return row_copy(&walk->row, value) && key_step(walk->key);
+    walk->key_bytes = decision_key_behind(walk->key, key);
+    return row_copy(&walk->row, value);
 }
 
 /* ---- who may see what ------------------------------------------------------------------------ */

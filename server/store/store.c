@@ -287,11 +287,11 @@ store_get(struct store_view *view, enum store_table table, const void *key, size
     return true;
 }
 
-void
-store_put(struct store_view *view, enum store_table table, const void *key, size_t key_bytes,
-          struct store_value value)
+/* False: `flags` forbid to replace the row that is there. */
+static bool
+row_put(struct store_view *view, enum store_table table, MDB_val key, struct store_value value,
+        unsigned flags)
 {
-    MDB_val key_val = {key_bytes, NULL};
     MDB_val data = {value.bytes_count + CHECKSUM_BYTES, NULL};
     uint8_t *stored;
     int rc;
@@ -299,20 +299,42 @@ store_put(struct store_view *view, enum store_table table, const void *key, size
     CHECK(view->writable);
     CHECK(value.bytes_count <= ROW_BYTES_MAX);
     if (view->failure != STATUS_OK) {
-        return;
+        return true;
     }
-    memcpy(&key_val.mv_data, &key, sizeof key);
-    rc = mdb_put(view_txn(view), view->store->dbi[table], &key_val, &data, MDB_RESERVE);
+    rc = mdb_put(view_txn(view), view->store->dbi[table], &key, &data, MDB_RESERVE | flags);
+    if (rc == MDB_KEYEXIST) {
+        return false;
+    }
     if (rc != MDB_SUCCESS) {
         view_fail(view, status_from_lmdb(rc));
-        return;
+        return true;
     }
     stored = data.mv_data;
     if (value.bytes_count > 0) {
         memcpy(stored, value.bytes, value.bytes_count);
     }
-    zr_store_u64(stored + value.bytes_count,
-                 row_checksum(table, &key_val, stored, value.bytes_count));
+    zr_store_u64(stored + value.bytes_count, row_checksum(table, &key, stored, value.bytes_count));
+    return true;
+}
+
+void
+store_put(struct store_view *view, enum store_table table, const void *key, size_t key_bytes,
+          struct store_value value)
+{
+    MDB_val key_val = {key_bytes, NULL};
+
+    memcpy(&key_val.mv_data, &key, sizeof key);
+    CHECK(row_put(view, table, key_val, value, 0));
+}
+
+bool
+store_add(struct store_view *view, enum store_table table, const void *key, size_t key_bytes,
+          struct store_value value)
+{
+    MDB_val key_val = {key_bytes, NULL};
+
+    memcpy(&key_val.mv_data, &key, sizeof key);
+    return row_put(view, table, key_val, value, MDB_NOOVERWRITE);
 }
 
 void

@@ -117,6 +117,10 @@ bool store_get(struct store_view *view, enum store_table table, const void *key,
                struct store_value *value);
 void store_put(struct store_view *view, enum store_table table, const void *key, size_t key_bytes,
                struct store_value value);
+/* The same where there is no such row yet. False: there is one, and it stays as it is. A view that
+ * failed takes nothing and says true. */
+bool store_add(struct store_view *view, enum store_table table, const void *key, size_t key_bytes,
+               struct store_value value);
 void store_del(struct store_view *view, enum store_table table, const void *key, size_t key_bytes);
 
 /* Number-keyed twins. */

@@ -130,6 +130,65 @@ test_every_decision_of_a_call_is_told(void **state)
     assert_int_equal(explain(world.carrier, &call_id, NULL, 3, &reply), ZR_STATUS_NOT_FOUND);
 }
 
+/* Decisions of that call whose ticket had this contractor first. */
+static int
+decisions_for(const struct zr_id *call_id, uint32_t contractor)
+{
+    static struct zr_explain_reply reply;
+    int count = 0;
+
+    for (uint16_t place = 0; explain(world.carrier, call_id, NULL, place, &reply) == 0; place++) {
+        for (int i = 0; i < reply.judged_count; i++) {
+            count += reply.judged[i].place == 1 && reply.judged[i].contractor == contractor;
+        }
+    }
+    return count;
+}
+
+/*
+ * R68, E71: an attempt may be decided twice, for a switch that asks again after a restart. Both
+ * tickets are good, so both decisions are told, whichever is connected; also when the crash took
+ * the record of the first.
+ */
+static void
+test_e71_attempt_decided_twice_is_told_twice(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        const bool is_flushed = round == 0;
+        const struct world_slot slot = world_slot(&world);
+        uint32_t people[3];
+        uint64_t claims[3];
+        struct zr_route_next_request next;
+        struct zr_route_reply routed;
+        struct zr_route_reply again;
+        struct zr_id call_id;
+
+        for (int i = 0; i < 3; i++) {
+            people[i] = world_contractor(&world, 2, 100000);
+            claims[i] = world_claim(&world, people[i], slot);
+        }
+        routed = world_call(&world, slot, &call_id);
+        next = world_next_request(&routed, ZR_OUTCOME_NO_ANSWER);
+        assert_int_equal(decisions_for(&call_id, people[0]), 1);
+        assert_int_equal(zr_route_next(world.carrier, &next, &routed), 0);
+        assert_int_equal(routed.candidates[0].contractor, people[1]);
+        if (is_flushed) {
+            assert_int_equal(decisions_for(&call_id, people[1]), 1);
+        }
+        server_kill(&world.server);
+        server_restart(&world.server);
+        world_reconnect(&world);
+        (void)world_pause(&world, claims[1]);
+        assert_int_equal(zr_route_next(world.carrier, &next, &again), 0);
+        assert_int_equal(again.candidates[0].contractor, people[2]);
+        (void)world_connect(&world, &routed);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(decisions_for(&call_id, people[i]), 1);
+        }
+    }
+}
+
 /* A refusal is a decision as well; its call_ref finds it for ever, its call_id while it is new. */
 static void
 test_refused_call_is_told_by_its_reference(void **state)
@@ -209,6 +268,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_e65_decision_is_told_as_it_was_a_month_ago),
         cmocka_unit_test(test_every_decision_of_a_call_is_told),
+        cmocka_unit_test(test_e71_attempt_decided_twice_is_told_twice),
         cmocka_unit_test(test_refused_call_is_told_by_its_reference),
         cmocka_unit_test(test_r69_others_are_told_nothing),
     };

@@ -79,7 +79,7 @@ drain_and_commit(void)
     uint32_t drained;
 
     assert_int_equal(store_write_begin(store, &view), STATUS_OK);
-    drained = decision_drain(&ring, &view);
+    drained = decision_drain(&ring, &view, 0);
     assert_int_equal(store_commit(&view, &head), STATUS_OK);
     decision_forget(&ring, drained);
     return drained;
@@ -121,12 +121,85 @@ test_decisions_of_a_failed_batch_go_with_the_next(void **state)
     push(1);
     push(2);
     assert_int_equal(store_write_begin(store, &view), STATUS_OK);
-    assert_int_equal(decision_drain(&ring, &view), 2);
+    assert_int_equal(decision_drain(&ring, &view, 0), 2);
     store_abort(&view);
     assert_int_equal(stored_count(), 0);
     assert_int_equal(decision_count(&ring), 2);
     assert_int_equal(drain_and_commit(), 2);
     assert_int_equal(stored_count(), 2);
+}
+
+/* EXPLAIN drains in the middle of a batch, whose end drains the rest: none is written twice. */
+static void
+test_decisions_are_drained_once_in_a_batch(void **state)
+{
+    struct store_head head = {0};
+    uint32_t drained;
+
+    (void)state;
+    push(1);
+    assert_int_equal(store_write_begin(store, &view), STATUS_OK);
+    drained = decision_drain(&ring, &view, 0);
+    assert_int_equal(drained, 1);
+    push(2);
+    drained = decision_drain(&ring, &view, drained);
+    assert_int_equal(drained, 2);
+    assert_int_equal(decision_drain(&ring, &view, drained), 2);
+    assert_int_equal(store_commit(&view, &head), STATUS_OK);
+    decision_forget(&ring, drained);
+    assert_int_equal(stored_count(), 2);
+    assert_int_equal(decision_count(&ring), 0);
+}
+
+/* One attempt that was decided again has two records (R68): what was answered was decided. */
+static void
+test_decisions_of_one_attempt_are_all_kept(void **state)
+{
+    struct decision_row row = row_of(1);
+
+    (void)state;
+    for (uint32_t i = 0; i < 3; i++) {
+        row.time_ms = 1000 + i;
+        decision_push(&ring, &row);
+        assert_int_equal(drain_and_commit(), 1);
+        assert_int_equal(stored_count(), i + 1);
+    }
+}
+
+/* Who asks without end fills no disk: the newest gives way. */
+static void
+test_decisions_of_one_attempt_are_bounded(void **state)
+{
+    struct decision_row row = row_of(1);
+
+    (void)state;
+    for (uint32_t i = 0; i < DECISION_AGAIN_MAX + 5; i++) {
+        row.time_ms = 1000 + i;
+        decision_push(&ring, &row);
+        assert_int_equal(drain_and_commit(), 1);
+    }
+    assert_int_equal(stored_count(), DECISION_AGAIN_MAX + 1);
+}
+
+/* E71: carried once, beside what the same attempt was decided since. */
+static void
+test_decision_is_carried_beside_another_of_its_attempt(void **state)
+{
+    struct ticket ticket = {.issued_ms = 1000, .snapshot_seq = 7, .candidates_count = 1};
+    struct decision_row row = row_of(1);
+    struct store_head head = {0};
+
+    (void)state;
+    ticket.call_ref = row.call_ref;
+    row.time_ms = 2000;
+    decision_push(&ring, &row);
+    assert_int_equal(drain_and_commit(), 1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(store_write_begin(store, &view), STATUS_OK);
+        decision_carry(&view, &ticket);
+        assert_int_equal(store_commit(&view, &head), STATUS_OK);
+        assert_int_equal(stored_count(), 2);
+    }
 }
 
 /* Every claim that was judged is kept, as it was judged; a primary that was skipped is marked. */
@@ -188,7 +261,7 @@ test_decisions_are_stored_or_counted_between_two_threads(void **state)
     assert_int_equal(pthread_create(&worker, NULL, push_all, NULL), 0);
     assert_int_equal(store_write_begin(store, &view), STATUS_OK);
     while (drained + atomic_load(&ring.backlog.lost) < PUSHED_MAX) {
-        const uint32_t some = decision_drain(&ring, &view);
+        const uint32_t some = decision_drain(&ring, &view, 0);
 
         decision_forget(&ring, some);
         drained += some;
@@ -207,6 +280,10 @@ main(void)
         DECISIONS_TEST(test_decisions_are_stored_with_the_next_batch),
         DECISIONS_TEST(test_decisions_over_a_full_ring_are_counted),
         DECISIONS_TEST(test_decisions_of_a_failed_batch_go_with_the_next),
+        DECISIONS_TEST(test_decisions_are_drained_once_in_a_batch),
+        DECISIONS_TEST(test_decisions_of_one_attempt_are_all_kept),
+        DECISIONS_TEST(test_decisions_of_one_attempt_are_bounded),
+        DECISIONS_TEST(test_decision_is_carried_beside_another_of_its_attempt),
         DECISIONS_TEST(test_decision_record_keeps_all_that_was_judged),
         DECISIONS_TEST(test_decisions_are_stored_or_counted_between_two_threads),
     };

@@ -233,7 +233,7 @@ batch_commit(struct engine *engine, uint32_t fold_rows)
     enum status status;
 
     publish_read_rows(engine->publish, &executor->state);
-    decisions = decision_drain(&engine->decisions, &engine->view);
+    decisions = decision_drain(&engine->decisions, &engine->view, 0);
     (void)execute_trim_keys(executor, engine->now_ms, TRIM_ROWS);
     (void)execute_trim_events(executor, engine->now_ms, TRIM_ROWS);
     (void)tail_fold(engine->tail, &engine->view, fold_rows);
