@@ -5,11 +5,11 @@
  *     build/release/tests/model/test_model [--seed S] [--runs N] [--steps N] [--groups a,b,...]
  *                                          [--keep step,step,...] [--jobs N] [--no-shrink]
  *
- * Compared are replies, rows that can be read, and every event that a step causes, with all its
- * fields (compare_events.c). A run is one fresh server and `steps` operations made from its seed.
- * What differs is printed with the seed and the shortest list of operations that still fails;
- * `--keep` plays such a list again. MODEL_VOLUME=ci (the default) plays 200,000 steps, nightly
- * 5,000,000.
+ * Compared are replies, rows that can be read, every event that a step causes, with all its fields
+ * (compare_events.c), and what EXPLAIN tells of decisions of some time ago (compare_explain.c). A
+ * run is one fresh server and `steps` operations made from its seed. What differs is printed with
+ * the seed and the shortest list of operations that still fails; `--keep` plays such a list again.
+ * MODEL_VOLUME=ci (the default) plays 200,000 steps, nightly 5,000,000.
  *
  * Open: the 40 runs of ci have no difference, but of 48 other runs of 5,000 steps six had one, each
  * in an event, none in a reply or a balance: a GRACE_WARNING of a pause whose clock an inherited

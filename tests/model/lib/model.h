@@ -17,6 +17,7 @@
 
 #include "protocol/message.h"
 #include "protocol/status.h"
+#include "tests/model/lib/model_decisions.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -204,6 +205,7 @@ struct model_ticket {
     uint32_t qualify_ms;
     uint16_t ring_timeout_s;
     struct zr_route_reply reply; /* As the server gave it. */
+    int decision_count;          /* 1 + its row in `decisions`; 0 = none. */
 };
 
 struct model_leg {
@@ -342,6 +344,7 @@ struct model {
     int events_count;
     uint64_t events_lost;
     int64_t network_accounts[ZR_ACCOUNT_POOL + 1]; /* Of the network; the wallets are apart. */
+    struct model_decisions decisions;
 };
 
 /* ---- model_time.c ---------------------------------------------------------------------------- */

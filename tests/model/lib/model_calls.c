@@ -294,6 +294,7 @@ model_connect(struct model *model, struct model_report report,
         call->lease_contractor = call->lease_contractor == contractor ? -1 : call->lease_contractor;
         return status;
     }
+    model_decision_carry(model, &call->tickets[report.ticket]);
     (void)model_leg_add(model, report.call, ticket, index);
     connect_do(model, report.call, ticket, request, report.keepalive);
     connect_fill(model, report.call, call->legs_count - 1, reply);

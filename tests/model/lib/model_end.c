@@ -211,6 +211,9 @@ model_end(struct model *model, struct model_report report, const struct zr_end_r
         status == ZR_STATUS_SETTLEMENT_FINAL) {
         model_report_done(call, call->state, leg);
     }
+    if (status == ZR_STATUS_OK && ticket_index >= 0) {
+        model_decision_carry(model, &call->tickets[ticket_index]);
+    }
     *duplicate = status == MODEL_REPEATED;
     return status == MODEL_REPEATED ? ZR_STATUS_OK : status;
 }

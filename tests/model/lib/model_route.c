@@ -69,7 +69,7 @@ candidate_add(const struct model *model, int claim, struct model_ticket *ticket,
 
 /* Judge every claim by rank; the first `want` that pass are the candidates. */
 static void
-decide(const struct model *model, int call, unsigned want, struct model_ticket *ticket,
+decide(struct model *model, int call, unsigned want, struct model_ticket *ticket,
        struct zr_route_reply *reply)
 {
     const int slot = model->calls[call].slot;
@@ -77,13 +77,17 @@ decide(const struct model *model, int call, unsigned want, struct model_ticket *
     for (int rank = 1; rank <= 40; rank++) {
         const int claim = claim_of_rank(model, slot, rank);
         uint32_t reasons;
+        bool is_candidate;
 
         if (claim < 0) {
             continue;
         }
         reasons = model_reasons(model, call, claim) |
                   (is_tried(ticket, model->claims[claim].contractor) ? 1U << 10 : 0);
-        if (reasons == 0 && reply->candidates_count < want) {
+        is_candidate = reasons == 0 && reply->candidates_count < want;
+        model_decision_judged(model, claim, reasons,
+                              (uint8_t)(is_candidate ? reply->candidates_count + 1 : 0));
+        if (is_candidate) {
             candidate_add(model, claim, ticket, reply);
         } else if (reasons != 0) {
             reply->skipped[reply->skipped_count++] = (struct zr_skipped){
@@ -312,6 +316,7 @@ model_route(struct model *model, const struct model_asker *asker, int call_index
     const bool hold = (request->flags & HOLD) != 0;
     struct model_ticket *ticket;
     unsigned want;
+    bool is_new;
     int status;
 
     status = route_judge(model, asker, call, request);
@@ -329,16 +334,25 @@ model_route(struct model *model, const struct model_asker *asker, int call_index
         return status;
     }
     call_take_facts(model, asker, call, request);
+    is_new = call->first_ms == 0;
     call_is_known(model, call, hold);
     ticket = ticket_new(model, call);
     ticket->query = !hold;
     if (hold) {
         ticket_carry(ticket, call);
     }
+    if (hold && !is_new && model_decision_newest(model, call_index) != NULL) {
+        ticket->reply.call_ref = model_decision_newest(model, call_index)->call_ref;
+    }
     ticket->want = request->want;
     want = (unsigned)(model_policy_of(model, call->slot)->rules.max_attempts - ticket->attempt);
+    model_decision_begin(model, call_index, ticket);
     decide(model, call_index, request->want < want ? request->want : want, ticket, reply);
     route_fill(model, ticket, reply);
+    if (hold) { /* A query leaves no record. */
+        ticket->decision_count = model_decision_done(
+            model, reply->candidates_count == 0 ? ZR_STATUS_NO_COVERAGE : ZR_STATUS_OK);
+    }
     if (reply->candidates_count == 0) {
         call->tickets_count--;
         reply->expires_ms = 0;
@@ -409,8 +423,11 @@ next_attempt(struct model *model, int call_index, const struct model_ticket *old
     if (ticket->attempt < policy->max_attempts &&
         model->now_ms < before.first_ms + policy->cascade_budget_s * MODEL_SECOND_MS) {
         ticket->want = before.want;
+        model_decision_begin(model, call_index, ticket);
         decide(model, call_index, want, ticket, reply);
-    } else {
+        ticket->decision_count = model_decision_done(
+            model, reply->candidates_count == 0 ? ZR_STATUS_EXHAUSTED : ZR_STATUS_OK);
+    } else { /* Nobody is judged: it is no decision. */
         attempts_list(model, ticket->tried, ticket->tried_count, reply);
     }
     route_fill(model, ticket, reply);

@@ -81,112 +81,6 @@ is_in_doubt(const struct model *model, const struct model_call *call,
 /* ---- ROUTE, ROUTE_NEXT
  * ------------------------------------------------------------------------------ */
 
-static void
-candidates_compare(struct session *session, const struct zr_route_reply *expected,
-                   const struct zr_route_reply *got)
-{
-    (void)session_same(session, "candidates", expected->candidates_count, got->candidates_count);
-    for (int i = 0; i < expected->candidates_count && !session->differs; i++) {
-        const struct zr_candidate *want = &expected->candidates[i];
-        const struct zr_candidate *have = &got->candidates[i];
-
-        (void)session_same(session, "candidate", want->contractor, have->contractor);
-        (void)session_same(session, "candidate rate", want->rate_cents, have->rate_cents);
-        (void)session_same(session, "candidate rank", want->rank, have->rank);
-        (void)session_same(session, "candidate index", want->index, have->index);
-        (void)session_same(session, "candidate phone", (int64_t)want->phone, (int64_t)have->phone);
-        (void)session_same(session, "candidate mode", want->mode, have->mode);
-        (void)session_same(session, "ring timeout", want->ring_timeout_s, have->ring_timeout_s);
-    }
-}
-
-/* Who was passed over: the model judges everybody, the server at least those it passed. */
-static void
-skipped_compare(struct session *session, const struct zr_route_reply *expected,
-                const struct zr_route_reply *got)
-{
-    for (int i = 0; i < got->skipped_count && !session->differs; i++) {
-        int found = -1;
-
-        for (int j = 0; j < expected->skipped_count; j++) {
-            if (expected->skipped[j].contractor == got->skipped[i].contractor) {
-                found = j;
-            }
-        }
-        if (found < 0) {
-            session_differ(session, "skipped contractor", 0, got->skipped[i].contractor);
-        } else {
-            (void)session_same(session, "reasons", expected->skipped[found].reasons,
-                               got->skipped[i].reasons);
-        }
-    }
-    if (expected->candidates_count == 0) {
-        (void)session_same(session, "skipped", expected->skipped_count, got->skipped_count);
-    }
-}
-
-static void
-reply_print(FILE *output, const char *whose, const struct zr_route_reply *reply)
-{
-    (void)fprintf(output, "  %s:", whose);
-    for (int i = 0; i < reply->candidates_count; i++) {
-        (void)fprintf(output, " candidate %u rank %u rate %u", reply->candidates[i].contractor,
-                      reply->candidates[i].rank, reply->candidates[i].rate_cents);
-    }
-    for (int i = 0; i < reply->skipped_count; i++) {
-        (void)fprintf(output, " skipped %u reasons 0x%x", reply->skipped[i].contractor,
-                      reply->skipped[i].reasons);
-    }
-    (void)fprintf(output, "\n");
-}
-
-static void
-route_compare(struct session *session, int call_index_of, const struct zr_route_reply *expected,
-              const struct zr_route_reply *got)
-{
-    struct model_call *call = &session->model->calls[call_index_of];
-    struct model_ticket *ticket;
-
-    candidates_compare(session, expected, got);
-    skipped_compare(session, expected, got);
-    if (expected->zips[0] != 0) {
-        (void)session_same(session, "zips", 0, memcmp(expected->zips, got->zips, sizeof got->zips));
-    }
-    if (session->traces) {
-        reply_print(session->output, "got", got);
-    } else if (session->differs && session->output != NULL) {
-        reply_print(session->output, "expected", expected);
-        reply_print(session->output, "got", got);
-    }
-    if (session->differs || expected->candidates_count == 0) {
-        return;
-    }
-    ticket = &call->tickets[call->tickets_count - 1];
-    (void)session_same(session, "expires", (int64_t)expected->expires_ms, (int64_t)got->expires_ms);
-    (void)session_same(session, "qualify_ms", expected->qualify_ms, got->qualify_ms);
-    (void)session_same(session, "attempt", expected->attempt, got->attempt);
-    (void)session_same(session, "revision", ticket->revision, got->revision);
-    call->call_ref = call->durable ? call->call_ref : got->call_ref;
-    ticket->length = (uint8_t)got->ticket_length;
-    memcpy(ticket->bytes, got->ticket, sizeof ticket->bytes);
-    ticket->reply = *got;
-}
-
-/* The same question again: the newest answer, byte for byte. */
-static void
-repeat_compare(struct session *session, const struct model_call *call,
-               const struct zr_route_reply *got)
-{
-    const struct zr_route_reply *before = &call->tickets[call->tickets_count - 1].reply;
-
-    (void)session_same(session, "repeated ticket", before->ticket_length, got->ticket_length);
-    (void)session_same(session, "repeated ticket's bytes", 0,
-                       memcmp(before->ticket, got->ticket, sizeof got->ticket));
-    (void)session_same(session, "repeated call_ref", 0,
-                       memcmp(&before->call_ref, &got->call_ref, sizeof got->call_ref));
-    candidates_compare(session, before, got);
-}
-
 static int
 call_new(struct session *session, const struct operation *operation)
 {
@@ -323,13 +217,13 @@ play_route(struct session *session, const struct operation *operation)
         if (session_expect(session,
                            &(struct session_question){client, ZR_OP_ROUTE, &request, &reply},
                            (struct session_expected){.duplicate = true})) {
-            repeat_compare(session, &model->calls[call], &reply);
+            compare_repeat(session, &model->calls[call], &reply);
         }
         return;
     }
     if (session_expect(session, &(struct session_question){client, ZR_OP_ROUTE, &request, &reply},
                        (struct session_expected){.status = status})) {
-        route_compare(session, call, &expected, &reply);
+        compare_route(session, call, &expected, &reply);
     }
 }
 
@@ -368,7 +262,7 @@ play_next(struct session *session, const struct operation *operation)
                            &(struct session_question){client_of(session, call, operation->d),
                                                       ZR_OP_ROUTE_NEXT, &request, &reply},
                            (struct session_expected){.duplicate = true})) {
-            repeat_compare(session, call, &reply);
+            compare_repeat(session, call, &reply);
         }
         return;
     }
@@ -377,7 +271,7 @@ play_next(struct session *session, const struct operation *operation)
                                                   ZR_OP_ROUTE_NEXT, &request, &reply},
                        (struct session_expected){.status = status}) &&
         (status == ZR_STATUS_OK || status == ZR_STATUS_EXHAUSTED)) {
-        route_compare(session, session->call, &expected, &reply);
+        compare_route(session, session->call, &expected, &reply);
     }
 }
 

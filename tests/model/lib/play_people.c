@@ -333,6 +333,7 @@ play_price(struct session *session, const struct operation *operation)
             &(struct session_question){session->world.admin, ZR_OP_CATEGORY_PUT, &request, &reply},
             (struct session_expected){0})) {
         model->rate[category] = request.rate_cents;
+        model->rate_version[category] = reply.version;
         category_touched(session, category);
     }
 }

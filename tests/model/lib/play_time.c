@@ -125,6 +125,54 @@ play_retry(struct session *session, const struct operation *operation)
                        memcmp(&reply, &keyed->reply, op->reply->struct_bytes));
 }
 
+/* One more operation on that line, as if it stood in the list. */
+static void
+play_on_line(struct session *session, uint8_t kind, int line)
+{
+    struct operation made = *session->operation;
+
+    made.kind = kind;
+    made.a = (uint8_t)(16 * line);
+    made.b = 67;   /* By the newest ticket and its first candidate, with its index ... */
+    made.c = 7;    /* ... and talk that qualifies. */
+    made.d = 73;   /* ROUTE: of a new call, where somebody can ring. CONNECT: answered now. */
+    made.n = 2116; /* One ZIP, a call and no query, attested. */
+    play_calls(session, &made);
+}
+
+/*
+ * E71: the server dies right behind a ROUTE, whose record nobody waited for, or right behind the
+ * CONNECT, which takes the record along. What died, a late CONNECT or END brings back in part.
+ */
+static void
+play_crash(struct session *session, const struct operation *operation)
+{
+    struct zr_wallet_get_request request = {.contractor = session->model->contractors[0].number};
+    const int line = operation->b / 4 % SESSION_LINES;
+    const int first = session->model->decisions.count;
+    struct zr_wallet_get_reply reply;
+
+    (void)session_ask(session, session->world.admin, ZR_OP_WALLET_GET, &request, &reply);
+    compare_readers(session);
+    play_on_line(session, PLAY_ROUTE, line);
+    if (session->model->events_count > 0) { /* A ring that counts: let it come to the log. */
+        (void)session_ask(session, session->world.admin, ZR_OP_WALLET_GET, &request, &reply);
+    }
+    if (operation->b % 4 == 0) {
+        play_on_line(session, PLAY_CONNECT, line);
+    }
+    session_crash(session);
+    compare_explain_lost(session, first);
+    if (operation->b % 4 == 1 && !session->differs) {
+        play_on_line(session, PLAY_CONNECT, line);
+    } else if (operation->b % 4 == 2 && !session->differs) {
+        play_on_line(session, PLAY_END, line);
+    }
+    for (int i = first; i < session->model->decisions.count && !session->differs; i++) {
+        compare_explain_at(session, i);
+    }
+}
+
 void
 play_time(struct session *session, const struct operation *operation)
 {
@@ -139,7 +187,11 @@ play_time(struct session *session, const struct operation *operation)
         play_retry(session, operation);
         break;
     default:
-        session_restart(session, operation->a % 2 == 0);
+        if (operation->a % 2 == 0) {
+            play_crash(session, operation);
+        } else {
+            session_restart(session, operation->a % 4 == 1);
+        }
         break;
     }
 }

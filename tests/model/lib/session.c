@@ -442,6 +442,25 @@ session_discard(struct session *session)
     server_end(&session->world.server);
 }
 
+/* Serve again, from the same data. */
+static void
+server_again(struct session *session)
+{
+    server_restart(&session->world.server);
+    model_restarted(session->model);
+
+    (void)session_same(session, "clock after a restart", (int64_t)session->model->now_ms,
+                       (int64_t)server_advance(&session->world.server, 0));
+    compare_readers_again(session);
+}
+
+void
+session_crash(struct session *session)
+{
+    server_kill(&session->world.server);
+    server_again(session);
+}
+
 void
 session_restart(struct session *session, bool with_kill)
 {
@@ -456,12 +475,7 @@ session_restart(struct session *session, bool with_kill)
     } else {
         (void)session_same(session, "exit code", 0, server_stop(&session->world.server));
     }
-    server_restart(&session->world.server);
-    model_restarted(session->model);
-
-    (void)session_same(session, "clock after a restart", (int64_t)session->model->now_ms,
-                       (int64_t)server_advance(&session->world.server, 0));
-    compare_readers_again(session);
+    server_again(session);
 }
 
 /* ---- playing
@@ -490,6 +504,9 @@ session_play(struct session *session, const struct operation *operation)
     }
     if (!session->differs) {
         compare_some(session);
+    }
+    if (!session->differs) {
+        compare_explain(session);
     }
     if (!session->differs) {
         compare_events(session);

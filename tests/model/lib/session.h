@@ -125,6 +125,9 @@ void session_play(struct session *session, const struct operation *operation);
 /* SIGKILL or SIGTERM, start on the same data: the model forgets what only memory held. */
 void session_restart(struct session *session, bool with_kill);
 
+/* SIGKILL amid whatever was answered last, and start on the same data. */
+void session_crash(struct session *session);
+
 /* Tell a difference. The first one of a session counts. */
 void session_differ(struct session *session, const char *what, int64_t expected, int64_t got);
 
@@ -184,13 +187,43 @@ void compare_some(struct session *session);
 /* Every row that can be read. */
 void compare_all(struct session *session);
 
-/* AUDIT: nothing broken, and every posting accounted for. */
-void compare_books(struct session *session);
+/* AUDIT: nothing broken, every posting accounted for, and every decision of the calls that began in
+ * [from_ms, to_ms); 0 = from the first, to the last. */
+void compare_books(struct session *session, uint64_t from_ms, uint64_t to_ms);
+
+/* The same amid a run, of a range that is drawn from the step. */
+void compare_books_some(struct session *session);
 
 /* Learn the id of the pending offer of a slot, and of the outstanding attempt of a wallet. */
 void compare_learn_offer(struct session *session, int slot);
 void compare_learn_version(struct session *session, int contractor);
 void compare_learn_attempt(struct session *session, int contractor);
+
+/* ---- compare_routes.c --------------------------------------------------------------------------
+ */
+
+/* Candidates, who was passed over, and what only the server could choose: the model learns it. */
+void compare_route(struct session *session, int call_index_of,
+                   const struct zr_route_reply *expected, const struct zr_route_reply *got);
+
+/* The same question again: the newest answer, byte for byte. */
+void compare_repeat(struct session *session, const struct model_call *call,
+                    const struct zr_route_reply *got);
+
+/* ---- compare_explain.c -------------------------------------------------------------------------
+ */
+
+/* Every few steps: a decision of some time ago must be told as it was made (E65). */
+void compare_explain(struct session *session);
+
+/* That decision, asked for by an ADMIN. */
+void compare_explain_at(struct session *session, int row);
+
+/*
+ * After a crash: of the calls that began with the decisions from row `first` on, one each, those
+ * that no CONNECT or END made durable may be lost (M4). Which, the model learns here.
+ */
+void compare_explain_lost(struct session *session, int first);
 
 /* ---- compare_events.c --------------------------------------------------------------------------
  */
