@@ -275,7 +275,15 @@ compare_explain_at(struct session *session, int row)
 {
     const struct explain_asker asker = {.client = session->world.admin};
 
-    decision_compare(session, &asker, &session->model->decisions.rows[row], false);
+    const struct model_decision *decision = &session->model->decisions.rows[row];
+    const struct explain_asker carrier = {
+        .client = session_carrier(session, session->model->calls[decision->call].tenant),
+        .is_of_calls = true};
+
+    decision_compare(session, &asker, decision, false);
+    if (!session->differs && is_found_by_call_id(session->model, decision)) {
+        decision_compare(session, &carrier, decision, true);
+    }
 }
 
 void

@@ -91,6 +91,22 @@ decision_learn(struct session *session, const struct zr_route_reply *got)
     (void)session_same(session, "decision's attempt", decision->attempt, got->attempt);
 }
 
+/* The ring that it begins bears the name of its own ticket, whichever the call has in the end. */
+static void
+ring_name(struct model *model, int call, const struct zr_id *call_ref)
+{
+    const struct zr_id none = {{0}};
+
+    for (int i = 0; i < model->events_count; i++) {
+        struct model_event *event = &model->events[i];
+
+        if (event->type == ZR_EVENT_CALL_OFFERED && event->call_count == call + 1 &&
+            memcmp(&event->call_ref, &none, sizeof none) == 0) {
+            event->call_ref = *call_ref;
+        }
+    }
+}
+
 void
 compare_route(struct session *session, int call_index_of, const struct zr_route_reply *expected,
               const struct zr_route_reply *got)
@@ -118,6 +134,7 @@ compare_route(struct session *session, int call_index_of, const struct zr_route_
     (void)session_same(session, "qualify_ms", expected->qualify_ms, got->qualify_ms);
     (void)session_same(session, "attempt", expected->attempt, got->attempt);
     (void)session_same(session, "revision", ticket->revision, got->revision);
+    ring_name(session->model, call_index_of, &got->call_ref);
     call->call_ref = call->durable ? call->call_ref : got->call_ref;
     ticket->length = (uint8_t)got->ticket_length;
     memcpy(ticket->bytes, got->ticket, sizeof ticket->bytes);

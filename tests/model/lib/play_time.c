@@ -125,9 +125,10 @@ play_retry(struct session *session, const struct operation *operation)
                        memcmp(&reply, &keyed->reply, op->reply->struct_bytes));
 }
 
-/* One more operation on that line, as if it stood in the list. */
+/* One more operation on that line, as if it stood in the list. again: ROUTE of the line's call once
+ * more, CONNECT by its newest ticket but one. */
 static void
-play_on_line(struct session *session, uint8_t kind, int line)
+play_on_line(struct session *session, uint8_t kind, int line, bool again)
 {
     struct operation made = *session->operation;
 
@@ -137,12 +138,17 @@ play_on_line(struct session *session, uint8_t kind, int line)
     made.c = 7;    /* ... and talk that qualifies. */
     made.d = 73;   /* ROUTE: of a new call, where somebody can ring. CONNECT: answered now. */
     made.n = 2116; /* One ZIP, a call and no query, attested. */
+    if (again) {
+        made.b = kind == PLAY_CONNECT ? 65 : made.b;
+        made.d = kind == PLAY_ROUTE ? 65 : made.d;
+    }
     play_calls(session, &made);
 }
 
 /*
  * E71: the server dies right behind a ROUTE, whose record nobody waited for, or right behind the
- * CONNECT, which takes the record along. What died, a late CONNECT or END brings back in part.
+ * CONNECT, which takes the record along. What died, a late CONNECT or END brings back in part, also
+ * when the call was routed anew meanwhile.
  */
 static void
 play_crash(struct session *session, const struct operation *operation)
@@ -154,19 +160,21 @@ play_crash(struct session *session, const struct operation *operation)
 
     (void)session_ask(session, session->world.admin, ZR_OP_WALLET_GET, &request, &reply);
     compare_readers(session);
-    play_on_line(session, PLAY_ROUTE, line);
+    play_on_line(session, PLAY_ROUTE, line, false);
     if (session->model->events_count > 0) { /* A ring that counts: let it come to the log. */
         (void)session_ask(session, session->world.admin, ZR_OP_WALLET_GET, &request, &reply);
     }
     if (operation->b % 4 == 0) {
-        play_on_line(session, PLAY_CONNECT, line);
+        play_on_line(session, PLAY_CONNECT, line, false);
     }
     session_crash(session);
     compare_explain_lost(session, first);
-    if (operation->b % 4 == 1 && !session->differs) {
-        play_on_line(session, PLAY_CONNECT, line);
-    } else if (operation->b % 4 == 2 && !session->differs) {
-        play_on_line(session, PLAY_END, line);
+    if (operation->b % 4 >= 2 && !session->differs) {
+        play_on_line(session, PLAY_ROUTE, line, true);
+    }
+    if (operation->b % 4 != 0 && !session->differs) {
+        play_on_line(session, operation->b % 4 == 3 ? PLAY_END : PLAY_CONNECT, line,
+                     operation->b % 4 == 2);
     }
     for (int i = first; i < session->model->decisions.count && !session->differs; i++) {
         compare_explain_at(session, i);

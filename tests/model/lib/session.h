@@ -216,7 +216,7 @@ void compare_repeat(struct session *session, const struct model_call *call,
 /* Every few steps: a decision of some time ago must be told as it was made (E65). */
 void compare_explain(struct session *session);
 
-/* That decision, asked for by an ADMIN. */
+/* That decision, asked for by an ADMIN, and by the call's switch where its call_id names it. */
 void compare_explain_at(struct session *session, int row);
 
 /*
