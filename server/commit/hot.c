@@ -24,8 +24,8 @@ struct hot_entry {
     uint8_t status;
     uint8_t flags; /* enum hot_flag */
     uint8_t modes;
+    uint32_t units; /* No limit of his: a CONNECT by a valid ticket asks for none. */
     uint16_t max_concurrency;
-    uint16_t units;
     uint16_t leases;
     uint16_t rings;  /* That count, and are not in the usage row yet. */
     uint8_t profile; /* enum contractor_profile bits. */
@@ -303,6 +303,7 @@ void
 hot_publish(struct hot *hot, const struct hot_change *change)
 {
     struct hot_entry *entry = entry_lock(hot, change->contractor);
+    const int64_t units = (int64_t)entry->units + change->units;
 
     if (change->with_rows) {
         entry_set_rows(entry, &change->rows);
@@ -310,10 +311,10 @@ hot_publish(struct hot *hot, const struct hot_change *change)
     if (change->with_profile) {
         entry_set_profile(entry, &hot->profiles[change->contractor], &change->profile);
     }
-    CHECK(entry->units + change->units >= 0);
-    CHECK(entry->units + change->units <= UINT16_MAX);
+    CHECK(units >= 0);
+    CHECK(units <= UINT32_MAX);
     CHECK(entry->rings >= change->rings);
-    entry->units = (uint16_t)(entry->units + change->units);
+    entry->units = (uint32_t)units;
     entry->rings = (uint16_t)(entry->rings - change->rings);
     entry_lease_give(hot, entry, change->leases, change->lease_cents);
     entry_unlock(entry);

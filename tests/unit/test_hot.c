@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 enum { CONTRACTORS_MAX = 16, TRUCK = 3, RATE = 2000, TAKES = 100000, CONCURRENCY = 5 };
+enum { UNITS_MANY = UINT16_MAX + 1 };
 
 static struct arena arena;
 static struct hot *hot;
@@ -123,6 +124,26 @@ test_hot_connect_turns_a_lease_into_a_unit(void **state)
     assert_true(hot_lease_take(hot, TRUCK, &question, &reasons));
 }
 
+/* CONNECT by a valid ticket asks for no concurrency (M3): whoever kept tickets for one truck
+ * connects them all, and that many units are counted, not the end of the server. */
+static void
+test_hot_counts_more_units_than_16_bits(void **state)
+{
+    struct hot_change change = change_of(1, 100 * RATE);
+    uint32_t reasons;
+
+    (void)state;
+    change.units = UNITS_MANY;
+    hot_publish(hot, &change);
+    assert_int_equal(look().units, UNITS_MANY);
+    assert_false(hot_lease_take(hot, TRUCK, &question, &reasons));
+    assert_int_equal(reasons, REASON_AT_CONCURRENCY);
+    change = (struct hot_change){.contractor = TRUCK, .units = -UNITS_MANY};
+    hot_publish(hot, &change);
+    assert_int_equal(look().units, 0);
+    assert_true(hot_lease_take(hot, TRUCK, &question, &reasons));
+}
+
 static void
 test_hot_checks_what_cannot_be(void **state)
 {
@@ -194,6 +215,7 @@ main(void)
         HOT_TEST(test_hot_one_truck_is_leased_once),
         HOT_TEST(test_hot_leased_money_is_not_offered_twice),
         HOT_TEST(test_hot_connect_turns_a_lease_into_a_unit),
+        HOT_TEST(test_hot_counts_more_units_than_16_bits),
         HOT_TEST(test_hot_checks_what_cannot_be),
         HOT_TEST(test_hot_never_passes_concurrency_between_two_threads),
     };
