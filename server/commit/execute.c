@@ -58,6 +58,7 @@ void
 execute_refuse(struct job *job, uint16_t status, uint16_t detail)
 {
     job->duplicate = false;
+    job->revision = 0; /* Of what it carried before, or of a batch that is thrown away. */
     reply_encode(job, status, detail, NULL);
 }
 

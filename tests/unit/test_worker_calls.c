@@ -2,6 +2,7 @@
  * test_worker_calls.c - a call on its way through a worker: who is rung next, who declines, which
  * keys sign (M3, M4, M6, R35, E33, E34, E37, E63, E66a, E71, E72).
  */
+#include "tests/unit/test_faults.h"
 #include "tests/unit/test_worker_scene.h"
 
 enum { BUDGET_MS = 150000 };
@@ -418,6 +419,34 @@ test_unknown_features_cannot_be_required(void **state)
     assert_true(session.keepalive);
 }
 
+/* ---- what was not executed ------------------------------------------------------------------ */
+
+/* M6: a job that was refused before it was executed tells its call nothing, whatever the call said
+ * that used the job before: the ticket stays the newest, and ROUTE_NEXT goes on with it. */
+static void
+test_a_refused_report_supersedes_no_ticket(void **state)
+{
+    struct scene scene;
+    struct scene before;
+
+    (void)state;
+    scene_fill(&scene);
+    before = scene;
+    assert_int_equal(route(&before), ZR_STATUS_OK);
+    before.route.caller++;
+    assert_int_equal(route(&before), ZR_STATUS_OK);
+    assert_int_equal(before.answer.revision, 1);
+    assert_int_equal(connect(&before, 0), ZR_STATUS_OK);
+    scene.route = route_request();
+    assert_int_equal(route(&scene), ZR_STATUS_OK);
+    assert_int_equal(scene.answer.revision, 0);
+    fault_arm(FAULT_SYNC, 1);
+    assert_int_equal(rig_topup(contractor, FUND), ZR_STATUS_UNKNOWN_OUTCOME);
+    fault_disarm();
+    assert_int_equal(connect(&scene, 0), ZR_STATUS_READ_ONLY);
+    assert_int_equal(next(&scene, 0, ZR_OUTCOME_NO_ANSWER), ZR_STATUS_OK);
+}
+
 int
 main(void)
 {
@@ -438,6 +467,7 @@ main(void)
         WORKER_TEST(test_tickets_outlive_rotations),
         WORKER_TEST(test_keepalive_is_negotiated),
         WORKER_TEST(test_unknown_features_cannot_be_required),
+        WORKER_TEST(test_a_refused_report_supersedes_no_ticket),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
