@@ -45,17 +45,27 @@ ticket_knows(const struct ticket *ticket, uint8_t index, uint32_t contractor)
     return false;
 }
 
+/* The call's row: by the name in the ticket, since the index by call id lags by its fold; by that
+ * index where it got its name from another ticket. */
+static bool
+next_find_row(struct service *service, const struct ticket *ticket, struct call_row *row)
+{
+    struct state *snapshot = service_snapshot(service);
+    struct zr_id call_ref;
+
+    return state_call_get(snapshot, &ticket->call_ref, row) ||
+           (state_call_find(snapshot, ticket->tenant, &ticket->call_id, &call_ref) &&
+            state_call_get(snapshot, &call_ref, row));
+}
+
 /* Memory does not know the call: the table may, and arbitrates (M6). A leg of a later ticket that
  * this one knows nothing of: who has talked to the caller is not offered again (R35, E33). */
 static uint16_t
 next_judge_row(struct service *service, const struct ticket *ticket, uint8_t index)
 {
-    struct state *snapshot = service_snapshot(service);
-    struct zr_id call_ref;
     struct call_row row;
 
-    if (!state_call_find(snapshot, ticket->tenant, &ticket->call_id, &call_ref) ||
-        !state_call_get(snapshot, &call_ref, &row)) {
+    if (!next_find_row(service, ticket, &row)) {
         return ZR_STATUS_OK;
     }
     if (row.revision > ticket->revision) {
@@ -78,12 +88,9 @@ next_judge_row(struct service *service, const struct ticket *ticket, uint8_t ind
 static bool
 call_had_leg(struct service *service, const struct ticket *ticket)
 {
-    struct state *snapshot = service_snapshot(service);
-    struct zr_id call_ref;
     struct call_row row;
 
-    return state_call_find(snapshot, ticket->tenant, &ticket->call_id, &call_ref) &&
-           state_call_get(snapshot, &call_ref, &row) && row.legs_count > 0;
+    return next_find_row(service, ticket, &row) && row.legs_count > 0;
 }
 
 /* Is the ticket good, and its call still there to be routed? In the order of outcomes.def. */

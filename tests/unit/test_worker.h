@@ -156,27 +156,12 @@ revoke_key(uint8_t key)
 
 /* ---- fixture ------------------------------------------------------------------------------- */
 
-/* A market with one claim; a principal of every role; a worker over the committer. */
-static inline int
-worker_setup(void **state)
+/* The committer's thread, and a worker over it that remembers nothing. */
+static inline void
+worker_serve(void)
 {
     const struct net_port net = {.reply = net_reply, .wake = rig_wake};
-    struct zr_claim_request claim = {
-        .accept_backup = true, .slots = {{RIG_ZIP, CATEGORY}}, .slots_count = 1};
 
-    if (rig_setup(state) != 0) {
-        return -1;
-    }
-    assert_int_equal(rig_category(rig_key(), "plumbing"), ZR_STATUS_OK);
-    contractor = rig_contractor(FUND);
-    claim.op_id = rig_key();
-    claim.contractor = contractor;
-    assert_int_equal(rig_send(rig_portal, ZR_OP_CLAIM, &claim), ZR_STATUS_OK);
-    for (uint8_t role = ZR_ROLE_SWITCH; zr_role_name(role) != NULL; role++) {
-        put_principal(role, RIG_TENANT, role, role == ZR_ROLE_CONTRACTOR ? contractor : 0);
-    }
-    rig_commit(1000);
-    rig_crash();
     rig_serve();
     service = service_open(&(struct service_options){
         .arena = &rig.arena,
@@ -196,8 +181,40 @@ worker_setup(void **state)
     });
     service_bind(service, &net);
     port = service_port(service);
+}
+
+/* A market with one claim; a principal of every role; a worker over the committer. */
+static inline int
+worker_setup(void **state)
+{
+    struct zr_claim_request claim = {
+        .accept_backup = true, .slots = {{RIG_ZIP, CATEGORY}}, .slots_count = 1};
+
+    if (rig_setup(state) != 0) {
+        return -1;
+    }
+    assert_int_equal(rig_category(rig_key(), "plumbing"), ZR_STATUS_OK);
+    contractor = rig_contractor(FUND);
+    claim.op_id = rig_key();
+    claim.contractor = contractor;
+    assert_int_equal(rig_send(rig_portal, ZR_OP_CLAIM, &claim), ZR_STATUS_OK);
+    for (uint8_t role = ZR_ROLE_SWITCH; zr_role_name(role) != NULL; role++) {
+        put_principal(role, RIG_TENANT, role, role == ZR_ROLE_CONTRACTOR ? contractor : 0);
+    }
+    rig_commit(1000);
+    rig_crash();
+    worker_serve();
     posted_count = 0;
     return 0;
+}
+
+/* A restart: what the worker remembers is lost. */
+static inline void
+worker_restart(void)
+{
+    service_close(service);
+    rig_stop();
+    worker_serve();
 }
 
 static inline int

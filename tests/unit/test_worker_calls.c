@@ -447,6 +447,29 @@ test_a_refused_report_supersedes_no_ticket(void **state)
     assert_int_equal(next(&scene, 0, ZR_OUTCOME_NO_ANSWER), ZR_STATUS_OK);
 }
 
+/* ---- what memory does not know --------------------------------------------------------------- */
+
+/*
+ * Goal: I6, R35: ROUTE_NEXT of a call that connected after a restart rings nobody, at once.
+ * Method: hardly anything is folded, so for a moment the index by call id knows nothing of it; its
+ * row does, by the name that stands in the ticket.
+ */
+static void
+test_a_call_connected_after_a_restart_is_known_by_its_ticket(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_fill(&scene);
+    assert_int_equal(route(&scene), ZR_STATUS_OK);
+    rig.fold_slice = 1;
+    worker_restart();
+    scene.line = session_of(ZR_ROLE_SWITCH);
+    assert_int_equal(connect(&scene, 0), ZR_STATUS_OK);
+    assert_int_equal(next(&scene, 0, ZR_OUTCOME_NO_ANSWER), ZR_STATUS_CALL_CONNECTED);
+    assert_int_equal(leases_of(scene.contractors[1]), 0);
+}
+
 int
 main(void)
 {
@@ -468,6 +491,7 @@ main(void)
         WORKER_TEST(test_keepalive_is_negotiated),
         WORKER_TEST(test_unknown_features_cannot_be_required),
         WORKER_TEST(test_a_refused_report_supersedes_no_ticket),
+        WORKER_TEST(test_a_call_connected_after_a_restart_is_known_by_its_ticket),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
