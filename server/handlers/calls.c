@@ -11,7 +11,9 @@
 enum {
     BUCKETS = 4096,
     BUCKET_MS = 100,
-    LOOK_AGAIN_MS = 5000, /* A call that rings, or talks and may ring again, may get a new lease. */
+    /* A call that rings, or may ring again, may get a new lease: one that talks, and one whose
+     * caller was said to have gone, for it is answered all the same if he has not. */
+    LOOK_AGAIN_MS = 5000,
 };
 
 struct calls {
@@ -259,7 +261,7 @@ call_look_at(struct calls *calls, uint32_t at, uint64_t now_ms)
     if (call->lease_expires_ms > now_ms && call->lease_expires_ms < due_ms) {
         due_ms = call->lease_expires_ms;
     }
-    if (call->state <= REMEMBERED_CONNECTED && due_ms > now_ms + LOOK_AGAIN_MS) {
+    if (call->state != REMEMBERED_ENDED && due_ms > now_ms + LOOK_AGAIN_MS) {
         due_ms = now_ms + LOOK_AGAIN_MS;
     }
     wheel_put(calls, at, due_ms);

@@ -264,6 +264,32 @@ test_a_repeated_end_revives_no_cancelled_call(void **state)
     assert_int_equal(leased(&scene), 0);
 }
 
+/* M4: a call that was cancelled and answered after all rings on; who is next has a lease for as
+ * long as he rings, and no longer. */
+static void
+test_a_cancelled_call_that_rings_again_gives_its_lease_back(void **state)
+{
+    struct scene scene;
+    struct zr_end_request end;
+
+    (void)state;
+    scene_fill(&scene);
+    assert_int_equal(route(&scene), ZR_STATUS_OK);
+    assert_int_equal(next(&scene, 0, ZR_OUTCOME_CALLER_CANCELLED), ZR_STATUS_ABANDONED);
+    clock_advance_ms(&rig.clock, SLACK_MS);
+    turn_begin();
+    turn_end();
+    end = end_of(&scene, 0);
+    assert_int_equal(connect(&scene, 0), ZR_STATUS_OK);
+    assert_int_equal(ask(&scene.line, ZR_OP_END, &end), ZR_STATUS_OK);
+    assert_int_equal(next(&scene, 0, ZR_OUTCOME_NO_ANSWER), ZR_STATUS_OK);
+    assert_int_equal(leased(&scene), 2);
+    clock_advance_ms(&rig.clock, RING_MS + SLACK_MS + 200);
+    turn_begin();
+    turn_end();
+    assert_int_equal(leased(&scene), 0);
+}
+
 int
 main(void)
 {
@@ -279,6 +305,7 @@ main(void)
         WORKER_TEST(test_an_end_by_ticket_ends_the_ringing),
         WORKER_TEST(test_a_spooled_end_leaves_the_next_ones_lease),
         WORKER_TEST(test_a_repeated_end_revives_no_cancelled_call),
+        WORKER_TEST(test_a_cancelled_call_that_rings_again_gives_its_lease_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
