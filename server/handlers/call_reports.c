@@ -318,6 +318,16 @@ call_report_take_back(struct service *service, const struct job *job)
     }
 }
 
+/* Nobody remembers the call that was connected: its name at least, until the index has it. */
+static void
+unremembered_done(struct service *service, const struct job *job)
+{
+    if (job->header.op == ZR_OP_CONNECT && job_call_state(service, job) != 0) {
+        names_put(service->names, job->tenant, &job->call_id,
+                  &service->reply.connect_reply.call_ref);
+    }
+}
+
 void
 call_report_done(struct service *service, const struct job *job)
 {
@@ -334,6 +344,7 @@ call_report_done(struct service *service, const struct job *job)
     call = calls_find(service->calls, job->tenant, &job->call_id);
     call_report_take_back(service, job);
     if (call == NULL) {
+        unremembered_done(service, job);
         return;
     }
     if (job->revision > call->revision) { /* Of before a restart: what came since is older (M6). */

@@ -126,17 +126,25 @@ route_is_blocked(struct service *service, const struct zr_route_request *route)
            state_suppress_get(service_snapshot(service), route->caller, &version);
 }
 
+/* The name of a call that is not in memory: the index has it, or will soon (names.h). */
+static bool
+route_find_name(struct service *service, uint32_t tenant, const struct zr_id *call_id,
+                struct zr_id *call_ref)
+{
+    return state_call_find(service_snapshot(service), tenant, call_id, call_ref) ||
+           names_find(service->names, tenant, call_id, call_ref);
+}
+
 /* What the call's row says; it has one from its first CONNECT or END on, and not before. */
 static uint16_t
 route_judge_row(struct service *service, const struct request *request,
                 const struct zr_route_request *route)
 {
-    struct state *snapshot = service_snapshot(service);
     struct zr_id call_ref;
     struct call_row row;
 
-    if (!state_call_find(snapshot, request->session->tenant, &route->call_id, &call_ref) ||
-        !state_call_get(snapshot, &call_ref, &row)) {
+    if (!route_find_name(service, request->session->tenant, &route->call_id, &call_ref) ||
+        !state_call_get(service_snapshot(service), &call_ref, &row)) {
         return ZR_STATUS_OK;
     }
     return row.state == ZR_CALL_ABANDONED ? ZR_STATUS_ABANDONED : ZR_STATUS_CALL_CONNECTED;

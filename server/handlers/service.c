@@ -31,6 +31,7 @@ service_open(const struct service_options *options)
     service->decisions = committer_decisions(options->committer);
     service->rings = committer_rings(options->committer);
     service->calls = calls_open(options->arena, options->hot, options->calls_max);
+    service->names = names_open(options->arena);
     service->subscriptions =
         subscriptions_open(options->arena, options->subscribers_max, options->events_lag_max);
     service->cache = cache_open(options->arena);

@@ -11,6 +11,7 @@
 #include "server/commit/committer.h"
 #include "server/handlers/cache.h"
 #include "server/handlers/calls.h"
+#include "server/handlers/names.h"
 #include "server/store/state.h"
 
 /* Counters of the layers below that SERVER_STATS shows; main.c fills them from net. */
@@ -44,6 +45,7 @@ struct service {
     struct decision_ring *decisions;
     struct ring_facts *rings;
     struct calls *calls;
+    struct names *names;
     struct subscriptions *subscriptions; /* subscriptions.h */
     struct cache *cache;
     struct mac *mac;

@@ -470,6 +470,23 @@ test_a_call_connected_after_a_restart_is_known_by_its_ticket(void **state)
     assert_int_equal(leases_of(scene.contractors[1]), 0);
 }
 
+/* E32, I6: nor does a ROUTE of it, which has no ticket to find the row by. */
+static void
+test_a_call_connected_after_a_restart_is_not_routed_again(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_fill(&scene);
+    assert_int_equal(route(&scene), ZR_STATUS_OK);
+    rig.fold_slice = 1;
+    worker_restart();
+    scene.line = session_of(ZR_ROLE_SWITCH);
+    assert_int_equal(connect(&scene, 0), ZR_STATUS_OK);
+    assert_int_equal(route(&scene), ZR_STATUS_CALL_CONNECTED);
+    assert_int_equal(leases_of(scene.contractors[1]), 0);
+}
+
 int
 main(void)
 {
@@ -492,6 +509,7 @@ main(void)
         WORKER_TEST(test_unknown_features_cannot_be_required),
         WORKER_TEST(test_a_refused_report_supersedes_no_ticket),
         WORKER_TEST(test_a_call_connected_after_a_restart_is_known_by_its_ticket),
+        WORKER_TEST(test_a_call_connected_after_a_restart_is_not_routed_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
