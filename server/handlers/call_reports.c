@@ -214,13 +214,18 @@ call_qualify_handle(struct service *service, const struct request *request,
     return dispatch_submit(service, job, request, reply);
 }
 
-/* An END without a ticket means the newest one, unless it names an attempt that one has not: then
- * it means a leg that is in the table. */
+/* An END without a ticket means the newest one, unless it names an attempt that one has not, or the
+ * call talks or is over: then it means a leg that is in the table. The attempts of another ticket
+ * have the same numbers, and who never answered must not pay for who did. */
 static bool
 end_is_of_newest_ticket(const struct zr_end_request *end, const struct remembered_call *call)
 {
+    const bool has_leg = call->state == REMEMBERED_CONNECTED || call->state == REMEMBERED_ENDED;
     struct ticket newest;
 
+    if (has_leg && end->index != CALL_INDEX_NONE) {
+        return false;
+    }
     return call->ticket_length > 0 && ticket_decode(&newest, call->ticket, call->ticket_length) &&
            (end->index == CALL_INDEX_NONE || ticket_candidate_at(&newest, end->index) != NULL);
 }

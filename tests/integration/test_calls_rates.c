@@ -242,6 +242,47 @@ test_r66_a_call_is_charged_to_one_contractor(void **state)
     assert_int_equal(world_audit(&world).charged_cents, charged_cents + WORLD_RATE_2);
 }
 
+/*
+ * Goal: I6, I8: an END that names no ticket settles nobody's leg but one that there is, while a
+ * call talks. Method: the backup rings by one ticket, the address is corrected, and in the newest
+ * ticket the primary has the backup's number; the backup answers, and its END forgets its ticket.
+ */
+static void
+test_an_end_without_a_ticket_charges_nobody_who_never_answered(void **state)
+{
+    const struct pair pair = pair_make(1, FUNDS);
+    struct zr_route_request request = world_route_request(&world, pair.slot);
+    const struct zr_route_reply busy = world_call(&world, pair.slot, NULL);
+    struct zr_settlement_reply ended;
+    struct zr_connect_reply connected;
+    struct zr_route_reply first;
+    struct zr_route_reply second;
+    struct zr_end_request end;
+
+    (void)state;
+    assert_int_equal(busy.candidates[0].contractor, pair.primary);
+    assert_int_equal(world_route(&world, &request, &first), 0);
+    assert_int_equal(first.candidates[0].contractor, pair.backup);
+    (void)server_advance(&world.server, RING_MS + TALK_SHORT_MS); /* The other call's ring. */
+    request.attestation = 2;
+    request.want = 2;
+    assert_int_equal(world_route(&world, &request, &second), 0);
+    assert_int_equal(second.candidates[0].contractor, pair.primary);
+    assert_int_equal(second.candidates[0].index, first.candidates[0].index);
+    assert_int_equal(connect_ask(&first, &connected), 0);
+    assert_int_equal(connected.contractor, pair.backup);
+    (void)server_advance(&world.server, MINUTE_MS);
+    end = world_end_request(&request.call_id, MINUTE_MS);
+    end.index = first.candidates[0].index;
+    assert_int_equal(zr_end(world.carrier, &end, &ended), ZR_STATUS_NOT_CONNECTED);
+    assert_charged_never(pair.primary);
+    end.index = second.candidates[1].index; /* The number of the leg that there is. */
+    assert_int_equal(zr_end(world.carrier, &end, &ended), 0);
+    assert_int_equal(ended.contractor, pair.backup);
+    assert_charged_once(pair.backup, WORLD_RATE_2);
+    assert_charged_never(pair.primary);
+}
+
 int
 main(void)
 {
@@ -253,6 +294,7 @@ main(void)
         CASE(test_r53_each_rank_pays_its_own_rate),
         CASE(test_r53_the_title_counts_and_not_who_rings_first),
         CASE(test_r66_a_call_is_charged_to_one_contractor),
+        CASE(test_an_end_without_a_ticket_charges_nobody_who_never_answered),
     };
 
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
