@@ -160,13 +160,17 @@ end_again(struct ending *ending, struct call_leg_row *leg)
     return end_repeated(ending, leg);
 }
 
-/* END without an index on a call without a connected leg (M4). */
+/*
+ * END without an index on a call without a connected leg (M4): the caller gave up, unless it says
+ * that he stays. Then it is the END of the leg that is over, whose reply was lost (E46).
+ */
 static uint16_t
 end_without_index(struct ending *ending)
 {
     struct call_row *row = &ending->call.row;
+    const bool stays = row->state == ZR_CALL_RINGING && row->legs_count > 0;
 
-    if (row->state == ZR_CALL_ENDED) {
+    if (row->state == ZR_CALL_ENDED || (stays && ending->request->caller_stays)) {
         return end_again(ending, &row->legs[row->legs_count - 1]);
     }
     if (row->state == ZR_CALL_ABANDONED) {

@@ -497,6 +497,39 @@ test_m6_the_newest_ticket_stays_when_nobody_is_left(void **state)
     assert_int_equal(connected.contractor, pair.primary);
 }
 
+/* E46, E47: an END whose reply was lost is sent again, to the byte: it tells of the same leg, and
+ * the caller, who stays, is not given up for it. */
+static void
+test_e46_a_repeated_end_leaves_the_caller_who_stays(void **state)
+{
+    const struct pair pair = pair_make(1, FUNDS);
+    struct zr_id call_id;
+    const struct zr_route_reply first = world_call(&world, pair.slot, &call_id);
+    struct zr_end_request end = world_end_request(&call_id, TALK_SHORT_MS);
+    struct zr_settlement_reply ended;
+    struct zr_route_reply second = first;
+    bool duplicate;
+
+    (void)state;
+    end.caller_stays = true;
+    (void)world_connect(&world, &first);
+    (void)server_advance(&world.server, TALK_SHORT_MS);
+    for (int i = 0; i < 3; i++) { /* Said once; again; and again while the next one rings. */
+        if (i == 2) {
+            second = next_rings(&first, ZR_OUTCOME_NO_ANSWER, pair.backup);
+        }
+        assert_int_equal(end_again(&end, &ended, &duplicate), 0);
+        assert_int_equal(duplicate, i > 0);
+        assert_int_equal(ended.contractor, pair.primary);
+        assert_int_equal(ended.settlement, ZR_SETTLEMENT_FREE_SHORT);
+        assert_int_equal(ended.state, ZR_CALL_RINGING);
+    }
+    (void)world_connect(&world, &second);
+    (void)world_end(&world, &call_id, MINUTE_MS);
+    assert_charged_never(pair.primary);
+    assert_int_equal(world_wallet(&world, pair.backup).held_cents, 0);
+}
+
 int
 main(void)
 {
@@ -515,6 +548,7 @@ main(void)
         CASE(test_e34_a_question_from_before_a_leg_of_an_abandoned_call),
         CASE(test_e32_a_leg_of_before_the_restart),
         CASE(test_m6_the_newest_ticket_stays_when_nobody_is_left),
+        CASE(test_e46_a_repeated_end_leaves_the_caller_who_stays),
     };
 
     return cmocka_run_group_tests(tests, world_setup, world_teardown);

@@ -103,6 +103,14 @@ end_of_leg(struct model *model, int call_index, int leg, const struct zr_end_req
     return ZR_STATUS_OK;
 }
 
+/* The END again of a leg after which the caller stayed. */
+static bool
+is_leg_again(const struct model_call *call, const struct zr_end_request *request)
+{
+    return request->index == NO_INDEX && request->caller_stays && call->durable &&
+           call->connected < 0 && call->state == ZR_CALL_RINGING && call->legs_count > 0;
+}
+
 /* END without an index: the connected leg, or the caller gave up while it rang. */
 static int
 end_without_index(struct model *model, int call_index, int ticket_index,
@@ -194,7 +202,10 @@ model_end(struct model *model, struct model_report report, const struct zr_end_r
     if (ticket_index >= 0 && call->tickets[ticket_index].query) {
         return ZR_STATUS_BAD_TICKET;
     }
-    if (request->index == NO_INDEX && call->connected < 0) {
+    if (is_leg_again(call, request)) {
+        leg = call->legs_count - 1;
+        status = end_of_leg(model, call_index, leg, request, reply);
+    } else if (request->index == NO_INDEX && call->connected < 0) {
         status = end_without_index(model, call_index, ticket_index, request, reply);
     } else {
         leg = request->index == NO_INDEX
