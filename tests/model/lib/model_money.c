@@ -173,8 +173,7 @@ model_wallet_touched(struct model *model, int contractor)
             model_rates_touched(model, contractor);
         }
     }
-    if (autotopup->state == ZR_TOPUP_STATE_IDLE ||
-        (autotopup->state == ZR_TOPUP_STATE_FAILED && autotopup->retry_ms <= model->now_ms)) {
+    if (autotopup->state == ZR_TOPUP_STATE_IDLE) { /* FAILED waits for its turn. */
         model_topup_try(model, contractor);
     }
     if (model->contractors[contractor].funds_asked_ms == 0) { /* Else the pass tells. */
