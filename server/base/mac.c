@@ -16,13 +16,22 @@
 #include <string.h>
 #include <sys/random.h>
 
+/* A context, and the key that it is set up with: to start over with that one is half the cost. */
+struct keyed {
+    EVP_MAC_CTX *context;
+    uint8_t key[MAC_KEY_BYTES];
+    bool set;
+};
+
+/* A ROUTE takes two keys in turn, the callers' and that of the tickets; rotation adds others. */
+enum { KEYED_COUNT = 4 };
+
 struct mac {
     EVP_MAC *siphash;
-    EVP_MAC_CTX *siphash_ctx;
+    struct keyed keyed[KEYED_COUNT];
+    unsigned oldest; /* The next to be given another key. */
     EVP_MD *sha256;
     EVP_MD_CTX *sha256_ctx;
-    uint8_t key[MAC_KEY_BYTES]; /* Key that siphash_ctx is set up with. */
-    bool keyed;
 };
 
 struct mac *
@@ -36,9 +45,11 @@ mac_open(void)
     CHECK(mac != NULL);
     mac->siphash = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
     CHECK(mac->siphash != NULL);
-    mac->siphash_ctx = EVP_MAC_CTX_new(mac->siphash);
-    CHECK(mac->siphash_ctx != NULL);
-    CHECK(EVP_MAC_CTX_set_params(mac->siphash_ctx, params) == 1);
+    for (int i = 0; i < KEYED_COUNT; i++) {
+        mac->keyed[i].context = EVP_MAC_CTX_new(mac->siphash);
+        CHECK(mac->keyed[i].context != NULL);
+        CHECK(EVP_MAC_CTX_set_params(mac->keyed[i].context, params) == 1);
+    }
     mac->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     CHECK(mac->sha256 != NULL);
     mac->sha256_ctx = EVP_MD_CTX_new();
@@ -54,27 +65,44 @@ mac_close(struct mac *mac)
     }
     EVP_MD_CTX_free(mac->sha256_ctx);
     EVP_MD_free(mac->sha256);
-    EVP_MAC_CTX_free(mac->siphash_ctx);
+    for (int i = 0; i < KEYED_COUNT; i++) {
+        EVP_MAC_CTX_free(mac->keyed[i].context);
+    }
     EVP_MAC_free(mac->siphash);
     OPENSSL_cleanse(mac, sizeof *mac);
     free(mac);
+}
+
+/* A context that is ready for a message under that key. */
+static EVP_MAC_CTX *
+keyed_start(struct mac *mac, const uint8_t key[MAC_KEY_BYTES])
+{
+    struct keyed *keyed;
+
+    for (int i = 0; i < KEYED_COUNT; i++) {
+        keyed = &mac->keyed[i];
+        if (keyed->set && memcmp(keyed->key, key, MAC_KEY_BYTES) == 0) {
+            CHECK(EVP_MAC_init(keyed->context, NULL, 0, NULL) == 1);
+            return keyed->context;
+        }
+    }
+    keyed = &mac->keyed[mac->oldest++ % KEYED_COUNT];
+    memcpy(keyed->key, key, MAC_KEY_BYTES);
+    keyed->set = true;
+    CHECK(EVP_MAC_init(keyed->context, key, MAC_KEY_BYTES, NULL) == 1);
+    return keyed->context;
 }
 
 void
 mac_sign(struct mac *mac, uint8_t out[MAC_BYTES], const uint8_t key[MAC_KEY_BYTES],
          const uint8_t *bytes, size_t bytes_count)
 {
+    EVP_MAC_CTX *const context = keyed_start(mac, key);
     size_t written = 0;
-    const bool same_key = mac->keyed && memcmp(mac->key, key, MAC_KEY_BYTES) == 0;
 
     CHECK(bytes != NULL);
-    /* Without a key the context starts over with the one that it has: half the cost. */
-    CHECK(EVP_MAC_init(mac->siphash_ctx, same_key ? NULL : key, same_key ? 0 : MAC_KEY_BYTES,
-                       NULL) == 1);
-    memcpy(mac->key, key, MAC_KEY_BYTES);
-    mac->keyed = true;
-    CHECK(EVP_MAC_update(mac->siphash_ctx, bytes, bytes_count) == 1);
-    CHECK(EVP_MAC_final(mac->siphash_ctx, out, &written, MAC_BYTES) == 1);
+    CHECK(EVP_MAC_update(context, bytes, bytes_count) == 1);
+    CHECK(EVP_MAC_final(context, out, &written, MAC_BYTES) == 1);
     CHECK(written == MAC_BYTES);
 }
 
