@@ -11,8 +11,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { LINE_BYTES = 64, CLAIMS_TOO_MANY = 0xFF };
+enum {
+    LINE_BYTES = 128,
+    CACHE_LINE_BYTES = 64,
+    CLAIMS_TOO_MANY = 0xFF,
+    FLAG_PAUSED = 1,
+    FLAG_LAPSING = 2,
+    FLAGS_TITLE = 4, /* enum zr_title, from here on up. */
+};
 
+/* Two cache lines: who stands in the slot in the first, by which claims in the second. */
 struct line {
     alignas(LINE_BYTES) atomic_flag lock;
     uint8_t claims_count; /* Or CLAIMS_TOO_MANY. */
@@ -22,9 +30,11 @@ struct line {
     _Atomic uint8_t full;
     uint8_t reserved[3];
     uint64_t version;
-    struct slot_claim_row claims[CASCADE_LINE_CLAIMS];
+    uint32_t contractors[CASCADE_LINE_CLAIMS];
+    uint8_t flags[CASCADE_LINE_CLAIMS];
+    uint64_t claim_ids[CASCADE_LINE_CLAIMS];
 };
-_Static_assert(sizeof(struct line) == LINE_BYTES, "one cache line");
+_Static_assert(sizeof(struct line) == LINE_BYTES, "two cache lines");
 
 struct cascades {
     struct line *lines; /* By category, then by ZIP. */
@@ -55,7 +65,10 @@ line_of(const struct cascades *cascades, uint32_t zip, uint16_t category)
 void
 cascades_prefetch(const struct cascades *cascades, uint32_t zip, uint16_t category)
 {
-    __builtin_prefetch(line_of(cascades, zip, category), 1);
+    const struct line *line = line_of(cascades, zip, category);
+
+    __builtin_prefetch(line, 1);
+    __builtin_prefetch((const char *)line + CACHE_LINE_BYTES, 1);
 }
 
 /* Acquire pairs with the release in line_unlock: what the last holder wrote is seen. */
@@ -76,6 +89,29 @@ line_unlock(struct line *line)
     atomic_flag_clear_explicit(&line->lock, memory_order_release);
 }
 
+static void
+claim_unpack(const struct line *line, uint8_t at, struct slot_claim_row *claim)
+{
+    const uint8_t flags = line->flags[at];
+
+    *claim = (struct slot_claim_row){.claim_id = line->claim_ids[at],
+                                     .contractor = line->contractors[at],
+                                     .title = (uint8_t)(flags / FLAGS_TITLE),
+                                     .paused = (flags & FLAG_PAUSED) != 0,
+                                     .lapsing = (flags & FLAG_LAPSING) != 0};
+}
+
+static void
+claim_pack(struct line *line, uint8_t at, const struct slot_claim_row *claim)
+{
+    CHECK(claim->title < UINT8_MAX / FLAGS_TITLE);
+    line->claim_ids[at] = claim->claim_id;
+    line->contractors[at] = claim->contractor;
+    line->flags[at] =
+        (uint8_t)(claim->title * FLAGS_TITLE | (claim->paused != 0 ? FLAG_PAUSED : 0) |
+                  (claim->lapsing != 0 ? FLAG_LAPSING : 0));
+}
+
 bool
 cascades_get(struct cascades *cascades, uint32_t zip, uint16_t category, struct slot_row *slot)
 {
@@ -90,7 +126,9 @@ cascades_get(struct cascades *cascades, uint32_t zip, uint16_t category, struct 
         slot->title_state = line->title_state == 0 ? ZR_TITLE_STATE_VACANT : line->title_state;
         slot->taken = atomic_load_explicit(&line->taken, memory_order_relaxed);
         slot->full = atomic_load_explicit(&line->full, memory_order_relaxed);
-        memcpy(slot->claims, line->claims, line->claims_count * sizeof line->claims[0]);
+        for (uint8_t i = 0; i < line->claims_count; i++) {
+            claim_unpack(line, i, &slot->claims[i]);
+        }
     }
     line_unlock(line);
     return whole;
@@ -127,8 +165,8 @@ cascades_publish(struct cascades *cascades, uint32_t zip, uint16_t category,
     atomic_store_explicit(&line->taken, slot->taken, memory_order_relaxed);
     atomic_store_explicit(&line->full, slot->full, memory_order_relaxed);
     line->version = slot->version;
-    if (fits) {
-        memcpy(line->claims, slot->claims, slot->claims_count * sizeof line->claims[0]);
+    for (uint8_t i = 0; fits && i < slot->claims_count; i++) {
+        claim_pack(line, i, &slot->claims[i]);
     }
     line_unlock(line);
 }

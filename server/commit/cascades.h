@@ -1,12 +1,12 @@
 /*
- * cascades.h - the slots as decisions read them: one cache line each, derived from LMDB.
+ * cascades.h - the slots as decisions read them: two cache lines each, derived from LMDB.
  *
  * A B-tree descent costs a decision some 500 ns, nearly all of it cache misses; a line at a
  * computed address costs one. LMDB stays the truth: the table is rebuilt from it at start, the
  * committer publishes the slots that a commit changed before it replies, and AUDIT compares the
  * two. A slot with more claims than fit its line says so, and is read from the snapshot.
  *
- * The address is (category, ZIP), so there is no hashing, no growth and no collision: 6.4 MB of
+ * The address is (category, ZIP), so there is no hashing, no growth and no collision: 12.8 MB of
  * address space per category, of which only the pages of slots with claims are ever touched.
  * Each line has a lock like those of hot.h, for the same reason.
  */
@@ -16,7 +16,7 @@
 #include "server/base/arena.h"
 #include "server/domain/state.h"
 
-enum { CASCADE_LINE_CLAIMS = 3 };
+enum { CASCADE_LINE_CLAIMS = 8 }; /* As many as a slot has by default. */
 
 struct cascades;
 
