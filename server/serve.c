@@ -119,6 +119,15 @@ on_frame(void *context, const struct request *request, struct zr_builder *reply)
 }
 
 static void
+on_frames_ahead(void *context, const uint8_t *const *frames, size_t frames_count)
+{
+    const struct server *server = context;
+    const struct request_port service = service_port(server->service);
+
+    service.on_frames_ahead(service.context, frames, frames_count);
+}
+
+static void
 turn_end(void *context)
 {
     const struct server *server = context;
@@ -237,6 +246,7 @@ build_net(struct server *server)
     const struct request_port port = {
         .context = server,
         .on_frame = on_frame,
+        .on_frames_ahead = on_frames_ahead,
         .on_turn_begin = turn_begin,
         .on_turn_end = turn_end,
         .on_session_check = on_session_check,

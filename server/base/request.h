@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { KEY_HASH_BYTES = 32, PEER_SAN_BYTES_MAX = 128 };
+enum { KEY_HASH_BYTES = 32, PEER_SAN_BYTES_MAX = 128, FRAMES_AHEAD_MAX = 16 };
 
 /* Names one connection of one worker for as long as that connection lives, and never another. */
 struct conn_ref {
@@ -80,6 +80,12 @@ typedef enum frame_verdict (*frame_fn)(void *context, const struct request *requ
 struct request_port {
     void *context;
     frame_fn on_frame;
+    /*
+     * Optional. These whole frames, at most FRAMES_AHEAD_MAX, stand before on_frame in this order:
+     * start to fetch what they will read. A hint: nothing is judged or changed by it, and on_frame
+     * may be given fewer of them.
+     */
+    void (*on_frames_ahead)(void *context, const uint8_t *const *frames, size_t frames_count);
     /* A loop turn begins: completions are booked, so that push_room is as of now, and no
      * connection has run yet. Take posted replies, push. */
     void (*on_turn_begin)(void *context, uint64_t now_ns);

@@ -8,6 +8,7 @@
 #include "server/domain/keys.h"
 #include "server/handlers/call_reports.h"
 #include "server/handlers/dispatch.h"
+#include "server/handlers/lookahead.h"
 #include "server/handlers/session.h"
 #include "server/handlers/subscriptions.h"
 
@@ -36,6 +37,8 @@ service_open(const struct service_options *options)
         subscriptions_open(options->arena, options->subscribers_max, options->events_lag_max);
     service->cache = cache_open(options->arena);
     service->mac = mac_open();
+    service->route_zips_at = zr_shape_offset_of(&zr_route_request_shape, "zips");
+    service->route_category_at = zr_shape_offset_of(&zr_route_request_shape, "category");
     service->first_key.id = identity->ticket_key_ids[0];
     memcpy(service->first_key.key, identity->ticket_keys[0], MAC_KEY_BYTES);
     memcpy(service->caller_key, identity->caller_key, sizeof service->caller_key);
@@ -221,6 +224,7 @@ service_port(struct service *service)
     return (struct request_port){
         .context = service,
         .on_frame = dispatch_frame,
+        .on_frames_ahead = lookahead_fetch,
         .on_turn_begin = turn_begin,
         .on_turn_end = turn_end,
         .on_session_check = session_check,

@@ -52,6 +52,8 @@ struct service {
     struct ticket_key first_key; /* Of `init`: the others are made from it (keys.h). */
     struct ticket_keys keys;     /* As of the catalogue's version; service_keys() brings it up. */
     uint8_t caller_key[MAC_KEY_BYTES];
+    uint16_t route_zips_at; /* Of a ROUTE's frame: see lookahead.h. */
+    uint16_t route_category_at;
     uint64_t environment;
     uint64_t started_ns;
 

@@ -35,6 +35,7 @@ enum run_stop {
 struct run {
     uint32_t at;
     uint32_t length;
+    uint32_t ahead; /* Up to there on_frames_ahead was told. */
     uint32_t records_left;
     uint32_t requests_left;
 };
@@ -283,6 +284,26 @@ conn_takes_frames(const struct conn *conn)
     return (conn->state == CONN_HELLO || conn->state == CONN_READY) && !conn->paused;
 }
 
+/* Tell of the whole frames that stand in worker->plain; of one alone there is nothing to tell. */
+static void
+run_look_ahead(struct worker *worker, const struct conn *conn, struct run *run)
+{
+    const uint8_t *frames[FRAMES_AHEAD_MAX];
+    struct zr_header header;
+    size_t count = 0;
+
+    run->ahead = run->at;
+    while (count < FRAMES_AHEAD_MAX &&
+           zr_frame_cut(&header, worker->plain + run->ahead, run->length - run->ahead,
+                        conn->session.frame_bytes_max) == ZR_CUT_FRAME) {
+        frames[count++] = worker->plain + run->ahead;
+        run->ahead += header.size;
+    }
+    if (count > 1) {
+        worker->port.on_frames_ahead(worker->port.context, frames, count);
+    }
+}
+
 /* Hand up the whole frames in worker->plain. WANTS_BYTES: at most a partial one is left. */
 static enum run_stop
 run_frames(struct worker *worker, struct conn *conn, struct run *run)
@@ -311,6 +332,10 @@ run_frames(struct worker *worker, struct conn *conn, struct run *run)
             return RUN_OVER;
         }
         run->requests_left--;
+        if (run->at >= run->ahead && conn->state == CONN_READY &&
+            worker->port.on_frames_ahead != NULL) {
+            run_look_ahead(worker, conn, run);
+        }
         frame_up(worker, conn, &header, frame);
         run->at += header.size;
     }
@@ -395,6 +420,7 @@ run_record(struct worker *worker, struct conn *conn, struct run *run)
         memmove(worker->plain, worker->plain + run->at, run->length - run->at);
         run->length -= run->at;
         run->at = 0;
+        run->ahead = 0;
     }
     if (tls_has_input(&conn->tls)) {
         tls_room(&conn->tls, worker->aside, TLS_HANDSHAKE_OUT_MAX);
