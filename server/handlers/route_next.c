@@ -58,8 +58,22 @@ next_find_row(struct service *service, const struct ticket *ticket, struct call_
             state_call_get(snapshot, &call_ref, row));
 }
 
-/* Memory does not know the call: the table may, and arbitrates (M6). A leg of a later ticket that
- * this one knows nothing of: who has talked to the caller is not offered again (R35, E33). */
+/* A leg of a later ticket that this one knows nothing of: who has talked to the caller is not
+ * offered again (R35, E33). */
+static bool
+row_has_later_leg(const struct call_row *row, const struct ticket *ticket, uint8_t index)
+{
+    for (uint8_t i = 0; i < row->legs_count; i++) {
+        const struct call_leg_row *leg = &row->legs[i];
+
+        if (leg->issued_ms >= ticket->issued_ms && !ticket_knows(ticket, index, leg->contractor)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Memory does not know the call: the table may, and arbitrates (M6). */
 static uint16_t
 next_judge_row(struct service *service, const struct ticket *ticket, uint8_t index)
 {
@@ -71,12 +85,8 @@ next_judge_row(struct service *service, const struct ticket *ticket, uint8_t ind
     if (row.revision > ticket->revision) {
         return ZR_STATUS_TICKET_SUPERSEDED;
     }
-    for (uint8_t i = 0; i < row.legs_count && row.state == ZR_CALL_RINGING; i++) {
-        const struct call_leg_row *leg = &row.legs[i];
-
-        if (leg->issued_ms >= ticket->issued_ms && !ticket_knows(ticket, index, leg->contractor)) {
-            return ZR_STATUS_TICKET_SUPERSEDED;
-        }
+    if (row.state == ZR_CALL_RINGING && row_has_later_leg(&row, ticket, index)) {
+        return ZR_STATUS_TICKET_SUPERSEDED;
     }
     if (row.state == ZR_CALL_ABANDONED) {
         return ZR_STATUS_ABANDONED;
@@ -93,6 +103,24 @@ call_had_leg(struct service *service, const struct ticket *ticket)
     return next_find_row(service, ticket, &row) && row.legs_count > 0;
 }
 
+/* A ticket of before a restart has attempts of its own: what memory says of legs counts in those of
+ * another. The row tells who it was. */
+static bool
+call_had_other_leg(struct service *service, const struct ticket *ticket, uint8_t index,
+                   const struct remembered_call *call)
+{
+    struct ticket named = *ticket;
+    struct call_row row;
+
+    if (!call->connected_once ||
+        memcmp(&ticket->call_ref, &call->call_ref, sizeof call->call_ref) == 0) {
+        return false;
+    }
+    named.call_ref = call->call_ref;
+    return (next_find_row(service, &named, &row) || next_find_row(service, ticket, &row)) &&
+           row_has_later_leg(&row, ticket, index);
+}
+
 /* Is the ticket good, and its call still there to be routed? In the order of outcomes.def. */
 static uint16_t
 next_judge(struct service *service, const struct ticket *ticket, uint8_t index,
@@ -105,7 +133,8 @@ next_judge(struct service *service, const struct ticket *ticket, uint8_t index,
         return next_judge_row(service, ticket, index);
     }
     if (call->revision > ticket->revision || call->attempt > index + 1 ||
-        (call->state == REMEMBERED_RINGING && call->legs_end > index + 1)) {
+        (call->state == REMEMBERED_RINGING &&
+         (call->legs_end > index + 1 || call_had_other_leg(service, ticket, index, call)))) {
         return ZR_STATUS_TICKET_SUPERSEDED;
     }
     switch ((enum remembered_state)call->state) {

@@ -384,6 +384,34 @@ test_r35_a_late_leg_of_an_older_ticket_stops_nobody(void **state)
     }
 }
 
+/* R35, E33: a process that forgot the call gave another ticket the same numbers. Who answered that
+ * one is the past of the older one all the same. */
+static void
+test_e33_a_question_from_before_the_restart_is_superseded(void **state)
+{
+    const struct pair before = pair_make(1, FUNDS);
+    const struct pair after = pair_make(1, FUNDS);
+    struct zr_route_request request = world_route_request(&world, before.slot);
+    struct zr_route_reply older;
+    struct zr_route_reply newer;
+    struct zr_route_reply reply;
+
+    (void)state;
+    assert_int_equal(world_route(&world, &request, &older), 0);
+    server_kill(&world.server);
+    server_restart(&world.server);
+    world_reconnect(&world);
+    request.category = after.slot.category;
+    request.zips[0] = after.slot.zip;
+    assert_int_equal(world_route(&world, &request, &newer), 0);
+    assert_int_equal(newer.revision, older.revision);
+    (void)world_connect(&world, &newer);
+    (void)end_caller_stays(&request.call_id, TALK_SHORT_MS);
+    assert_int_equal(next_of(&older, 0, &reply), ZR_STATUS_TICKET_SUPERSEDED);
+    assert_int_equal(next_of(&newer, 0, &reply), 0);
+    assert_int_equal(reply.candidates[0].contractor, after.backup);
+}
+
 /* R35, E33: of a list the second talked, and then a leg of the first is told of late: the question
  * of the first stays behind both. */
 static void
@@ -543,6 +571,7 @@ main(void)
         CASE(test_an_answer_to_the_older_ticket_of_the_same_contractor),
         CASE(test_e33_a_question_from_before_a_leg_is_superseded),
         CASE(test_m6_a_leg_says_which_revision_is_the_newest),
+        CASE(test_e33_a_question_from_before_the_restart_is_superseded),
         CASE(test_e33_a_late_leg_of_an_earlier_place_moves_nothing_back),
         CASE(test_r35_a_late_leg_of_an_older_ticket_stops_nobody),
         CASE(test_e34_a_question_from_before_a_leg_of_an_abandoned_call),

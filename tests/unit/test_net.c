@@ -25,6 +25,32 @@ test_pipelined_requests_are_answered_in_order(void **state)
     net_down(1000);
 }
 
+/* Frames of one record are told of ahead, in their order; of one alone there is nothing to tell. */
+static void
+test_frames_that_came_together_are_told_of_ahead(void **state)
+{
+    enum { FRAMES = FRAMES_AHEAD_MAX + 4, SIZE = 48 };
+    uint8_t bytes[FRAMES * SIZE];
+
+    (void)state;
+    (void)config_fresh();
+    net_up();
+    client_ready(&one);
+    for (int i = 0; i < FRAMES; i++) {
+        encode_request(&one, bytes + i * SIZE, OP_ECHO, SIZE);
+    }
+    client_write(&one, bytes, sizeof bytes);
+    for (uint64_t i = 0; i < FRAMES; i++) {
+        expect_reply(&one, OP_ECHO, 2 + i);
+    }
+    client_ask(&one, OP_ECHO, SIZE);
+    expect_reply(&one, OP_ECHO, 2 + FRAMES);
+    client_close(&one);
+    net_down(1000);
+    assert_int_equal(app.ahead_told, FRAMES);
+    assert_int_equal(app.ahead_count, 0);
+}
+
 static void
 test_frames_may_be_cut_at_any_byte(void **state)
 {
@@ -264,6 +290,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pipelined_requests_are_answered_in_order),
+        cmocka_unit_test(test_frames_that_came_together_are_told_of_ahead),
         cmocka_unit_test(test_frames_may_be_cut_at_any_byte),
         cmocka_unit_test(test_violations_are_named_before_the_close),
         cmocka_unit_test(test_credit_is_enforced),

@@ -102,6 +102,9 @@ static struct {
     uint32_t asked_count;
     struct post done[POSTS_MAX]; /* Answered by another thread, to be taken by the worker. */
     uint32_t done_count;
+    uint64_t ahead[FRAMES_AHEAD_MAX]; /* Ids of frames that were told of and are still to come. */
+    uint32_t ahead_count;
+    uint32_t ahead_told; /* All that ever were. */
     bool revoked;
 } app = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -115,6 +118,23 @@ encode_reply(uint8_t *bytes, uint16_t op, uint64_t id, uint32_t size, uint16_t s
     zr_header_encode(bytes, &header);
 }
 
+/* Worker only, as on_frame is. */
+static inline void
+on_frames_ahead(void *context, const uint8_t *const *frames, size_t frames_count)
+{
+    struct zr_header header;
+
+    (void)context;
+    CHECK(frames_count > 1);
+    CHECK(frames_count <= FRAMES_AHEAD_MAX);
+    for (size_t i = 0; i < frames_count; i++) {
+        zr_header_decode(&header, frames[i]);
+        app.ahead[frames_count - 1 - i] = header.id;
+    }
+    app.ahead_count = (uint32_t)frames_count;
+    app.ahead_told += (uint32_t)frames_count;
+}
+
 static inline enum frame_verdict
 on_frame(void *context, const struct request *request, struct zr_builder *reply)
 {
@@ -122,6 +142,9 @@ on_frame(void *context, const struct request *request, struct zr_builder *reply)
     const uint32_t size = op == OP_BIG ? (uint32_t)BIG_BYTES : request->header.size;
 
     (void)context;
+    if (app.ahead_count > 0) { /* They come in the order in which they were told of. */
+        CHECK(app.ahead[--app.ahead_count] == request->header.id);
+    }
     if (op == ZR_OP_HELLO) {
         request->session->ready = true;
         request->session->credit = app.credit;
@@ -206,14 +229,29 @@ config_fresh(void)
     app.credit = 64;
     app.asked_count = 0;
     app.done_count = 0;
+    app.ahead_count = 0;
+    app.ahead_told = 0;
     app.revoked = false;
     return &app.config;
+}
+
+/* What the network calls. */
+static inline struct request_port
+port_up(void)
+{
+    return (struct request_port){
+        .on_frame = on_frame,
+        .on_frames_ahead = on_frames_ahead,
+        .on_turn_begin = on_turn_begin,
+        .on_turn_end = on_turn_end,
+        .on_session_check = on_session_check,
+    };
 }
 
 static inline void
 net_up(void)
 {
-    const struct request_port port = {NULL, on_frame, on_turn_begin, on_turn_end, on_session_check};
+    const struct request_port port = port_up();
 
     assert_int_equal(net_open(&app.net, &app.config, &port), STATUS_OK);
     app.port = net_port(app.net);

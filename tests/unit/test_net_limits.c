@@ -283,7 +283,7 @@ test_drain_ends_in_time_without_replies(void **state)
 static void
 test_drain_before_run_is_not_lost(void **state)
 {
-    const struct request_port port = {NULL, on_frame, on_turn_begin, on_turn_end, on_session_check};
+    const struct request_port port = port_up();
 
     (void)state;
     (void)config_fresh();
@@ -332,7 +332,7 @@ test_open_refuses_wrong_limits(void **state)
 {
     static const char *const addresses[] = {"127.0.0.1",       "localhost:1",  "[::1:7",
                                             "127.0.0.1:65536", "127.0.0.1:7x", ":7"};
-    const struct request_port port = {NULL, on_frame, on_turn_begin, on_turn_end, on_session_check};
+    const struct request_port port = port_up();
 
     (void)state;
     config_fresh()->buffers_count = 48;
