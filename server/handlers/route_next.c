@@ -277,6 +277,7 @@ route_next_handle(struct service *service, const struct request *request, struct
             service->overloads++;
             return dispatch_reply(request, reply, ZR_STATUS_OVERLOADED, RETRY_AFTER_MS, NULL);
         }
+        calls_name(service->calls, call, &ticket.call_ref);
         call->connected_once = call_had_leg(service, &ticket); /* E32 */
         call->revision = ticket.revision;                      /* The newest that is known (M6). */
         call->ticket_length = (uint8_t)next->ticket_length;

@@ -211,6 +211,32 @@ test_refused_call_is_told_by_its_reference(void **state)
     assert_int_equal(reply.judged[0].contractor, broke);
 }
 
+/* A process that hears of a call by its ROUTE_NEXT finds it by its call_id from then on, also where
+ * that said only that the caller hung up (R68). */
+static void
+test_call_that_was_given_up_after_a_restart_is_found(void **state)
+{
+    static struct zr_explain_reply reply;
+    const struct world_slot slot = world_slot(&world);
+    struct zr_route_next_request next;
+    struct zr_route_reply routed;
+    struct zr_route_reply ended;
+    struct zr_id call_id;
+
+    (void)state;
+    (void)world_claim(&world, world_contractor(&world, 2, 100000), slot);
+    routed = world_call(&world, slot, &call_id);
+    assert_int_equal(explain(world.carrier, &call_id, NULL, 0, &reply), 0);
+    assert_int_equal(server_stop(&world.server), 0);
+    server_restart(&world.server);
+    world_reconnect(&world);
+    assert_int_equal(explain(world.carrier, &call_id, NULL, 0, &reply), ZR_STATUS_NOT_FOUND);
+    next = world_next_request(&routed, ZR_OUTCOME_CALLER_CANCELLED);
+    assert_int_equal(zr_route_next(world.carrier, &next, &ended), ZR_STATUS_ABANDONED);
+    assert_int_equal(explain(world.carrier, &call_id, NULL, 0, &reply), 0);
+    assert_int_equal(reply.judged[0].contractor, routed.candidates[0].contractor);
+}
+
 /* R69: another carrier finds nothing, a portal or contractor sees its own and no call_id. */
 static void
 test_r69_others_are_told_nothing(void **state)
@@ -270,6 +296,7 @@ main(void)
         cmocka_unit_test(test_every_decision_of_a_call_is_told),
         cmocka_unit_test(test_e71_attempt_decided_twice_is_told_twice),
         cmocka_unit_test(test_refused_call_is_told_by_its_reference),
+        cmocka_unit_test(test_call_that_was_given_up_after_a_restart_is_found),
         cmocka_unit_test(test_r69_others_are_told_nothing),
     };
 

@@ -56,12 +56,13 @@ follow_on_turn_begin(void *context, uint64_t now_ns)
 static void
 follow_up(void)
 {
-    const struct request_port port = {NULL, follow_on_frame, follow_on_turn_begin, on_turn_end,
-                                      on_session_check};
+    struct request_port port = port_up();
 
     atomic_store(&follower.wanted, false);
     atomic_store(&follower.full, false);
     atomic_store(&follower.gone, false);
+    port.on_frame = follow_on_frame;
+    port.on_turn_begin = follow_on_turn_begin;
     assert_int_equal(net_open(&app.net, &app.config, &port), STATUS_OK);
     app.port = net_port(app.net);
     assert_int_equal(pthread_create(&app.worker, NULL, worker_main, NULL), 0);
