@@ -33,9 +33,9 @@ read_done(void *context, const struct zr_completion *completion)
     read->judge(read->session, read->index, completion->reply);
 }
 
-static void
-read_submit(struct session *session, uint16_t op, const void *request, int index,
-            session_judge_fn judge)
+void
+compare_read(struct session *session, uint16_t op, const void *request, int index,
+             session_judge_fn judge)
 {
     struct session_read *read;
     struct zr_submission submission = {
@@ -48,8 +48,8 @@ read_submit(struct session *session, uint16_t op, const void *request, int index
     CHECK(zr_submit(session->world.admin, &submission) == 0);
 }
 
-static void
-reads_finish(struct session *session)
+void
+compare_reads_finish(struct session *session)
 {
     while (zr_client_pending(session->world.admin) > 0) {
         (void)zr_client_process(session->world.admin, 100);
@@ -57,9 +57,8 @@ reads_finish(struct session *session)
     session->reads_count = 0;
 }
 
-/* "what of 7": which row it was. */
-static bool
-same(struct session *session, const char *what, int index, int64_t expected, int64_t got)
+bool
+compare_row(struct session *session, const char *what, int index, int64_t expected, int64_t got)
 {
     char text[64];
 
@@ -87,7 +86,8 @@ offer_learn(struct session *session, int index, const struct zr_slot_get_reply *
                                  .claim = slot->offer_claim,
                                  .deadline_ms = slot->offer_deadline_ms};
     }
-    (void)same(session, "offer_id", index, (int64_t)slot->offer_id, (int64_t)reply->offer_id);
+    (void)compare_row(session, "offer_id", index, (int64_t)slot->offer_id,
+                      (int64_t)reply->offer_id);
 }
 
 static void
@@ -95,8 +95,8 @@ slot_claims_judge(struct session *session, int index, const struct zr_slot_get_r
 {
     const struct model *model = session->model;
 
-    (void)same(session, "claims of slot", index, model_live_count(model, index),
-               reply->claims_count);
+    (void)compare_row(session, "claims of slot", index, model_live_count(model, index),
+                      reply->claims_count);
     for (int i = 0; i < reply->claims_count && !session->differs; i++) {
         const struct zr_slot_claim *got = &reply->claims[i];
         int claim = -1;
@@ -108,14 +108,17 @@ slot_claims_judge(struct session *session, int index, const struct zr_slot_get_r
             session_differ(session, "claim of slot", 0, (int64_t)got->claim_id);
             return;
         }
-        (void)same(session, "rank in slot", index, model_rank(model, claim), got->rank);
-        (void)same(session, "seq in slot", index, (int64_t)model->claims[claim].seq,
-                   (int64_t)got->seq);
-        (void)same(session, "state in slot", index, model_claim_state(model, claim), got->state);
-        (void)same(session, "contractor in slot", index,
-                   model->contractors[model->claims[claim].contractor].number, got->contractor);
+        (void)compare_row(session, "rank in slot", index, model_rank(model, claim), got->rank);
+        (void)compare_row(session, "seq in slot", index, (int64_t)model->claims[claim].seq,
+                          (int64_t)got->seq);
+        (void)compare_row(session, "state in slot", index, model_claim_state(model, claim),
+                          got->state);
+        (void)compare_row(session, "contractor in slot", index,
+                          model->contractors[model->claims[claim].contractor].number,
+                          got->contractor);
         if (i > 0) {
-            (void)same(session, "order in slot", index, 1, got->rank > reply->claims[i - 1].rank);
+            (void)compare_row(session, "order in slot", index, 1,
+                              got->rank > reply->claims[i - 1].rank);
         }
     }
 }
@@ -129,19 +132,21 @@ slot_judge(struct session *session, int index, const void *answer)
     const bool offered = slot->offer_claim >= 0;
     const uint64_t deadline_ms = offered ? slot->offer_deadline_ms : slot->reserved_until_ms;
 
-    (void)same(session, "title_state", index, model_title_state(model, index), reply->title_state);
-    (void)same(session, "slot rate", index, model_rate_at(model, index, 1), reply->rate_cents);
-    (void)same(session, "waiting", index, slot->waiting, reply->waiting);
-    (void)same(session, "reserved", index, slot->reserved_until_ms != 0, reply->reserved);
-    (void)same(session, "offer deadline", index, (int64_t)deadline_ms,
-               (int64_t)reply->offer_deadline_ms);
-    (void)same(session, "offer seq", index,
-               offered ? (int64_t)model->claims[slot->offer_claim].seq : 0,
-               (int64_t)reply->offer_seq);
-    (void)same(session, "open", index,
-               model_title_state(model, index) == ZR_TITLE_STATE_OPEN &&
-                   slot->reserved_until_ms == 0,
-               reply->open);
+    (void)compare_row(session, "title_state", index, model_title_state(model, index),
+                      reply->title_state);
+    (void)compare_row(session, "slot rate", index, model_rate_at(model, index, 1),
+                      reply->rate_cents);
+    (void)compare_row(session, "waiting", index, slot->waiting, reply->waiting);
+    (void)compare_row(session, "reserved", index, slot->reserved_until_ms != 0, reply->reserved);
+    (void)compare_row(session, "offer deadline", index, (int64_t)deadline_ms,
+                      (int64_t)reply->offer_deadline_ms);
+    (void)compare_row(session, "offer seq", index,
+                      offered ? (int64_t)model->claims[slot->offer_claim].seq : 0,
+                      (int64_t)reply->offer_seq);
+    (void)compare_row(session, "open", index,
+                      model_title_state(model, index) == ZR_TITLE_STATE_OPEN &&
+                          slot->reserved_until_ms == 0,
+                      reply->open);
     slot_claims_judge(session, index, reply);
     if (offered && !session->differs) {
         offer_learn(session, index, reply);
@@ -154,14 +159,14 @@ slot_read(struct session *session, int index)
     const struct zr_slot_get_request request = {.zip = session->model->slots[index].zip,
                                                 .category = session->model->slots[index].category};
 
-    read_submit(session, ZR_OP_SLOT_GET, &request, index, slot_judge);
+    compare_read(session, ZR_OP_SLOT_GET, &request, index, slot_judge);
 }
 
 void
 compare_learn_offer(struct session *session, int slot)
 {
     slot_read(session, slot);
-    reads_finish(session);
+    compare_reads_finish(session);
 }
 
 /* ---- claims
@@ -185,10 +190,11 @@ claim_judge(struct session *session, int index, const void *answer)
     const struct model_contractor *who = &model->contractors[claim->contractor];
     uint64_t least_ms = 0;
 
-    (void)same(session, "claim state", index, model_claim_state(model, index), reply->state);
-    (void)same(session, "claim rank", index, model_rank(model, index), reply->rank);
-    (void)same(session, "claimed", index, (int64_t)claim->claimed_ms, (int64_t)reply->claimed_ms);
-    (void)same(session, "ended", index, (int64_t)claim->ended_ms, (int64_t)reply->ended_ms);
+    (void)compare_row(session, "claim state", index, model_claim_state(model, index), reply->state);
+    (void)compare_row(session, "claim rank", index, model_rank(model, index), reply->rank);
+    (void)compare_row(session, "claimed", index, (int64_t)claim->claimed_ms,
+                      (int64_t)reply->claimed_ms);
+    (void)compare_row(session, "ended", index, (int64_t)claim->ended_ms, (int64_t)reply->ended_ms);
     if (!claim->live) {
         return;
     }
@@ -198,22 +204,25 @@ claim_judge(struct session *session, int index, const void *answer)
     earliest(&least_ms, &who->suspended);
     earliest(&least_ms, &who->licence);
     earliest(&least_ms, &who->unavailable);
-    (void)same(session, "conditions", index, model_conditions(model, index), reply->conditions);
-    (void)same(session, "claim rate", index, model_claim_rate(model, index), reply->rate_cents);
-    (void)same(session, "period_end", index, (int64_t)claim->period_end_ms,
-               (int64_t)reply->period_end_ms);
+    (void)compare_row(session, "conditions", index, model_conditions(model, index),
+                      reply->conditions);
+    (void)compare_row(session, "claim rate", index, model_claim_rate(model, index),
+                      reply->rate_cents);
+    (void)compare_row(session, "period_end", index, (int64_t)claim->period_end_ms,
+                      (int64_t)reply->period_end_ms);
     if (!claim->paused.passed) {
-        (void)same(session, "paused deadline", index,
-                   claim->paused.on ? (int64_t)claim->paused.deadline_ms : 0,
-                   (int64_t)reply->paused_deadline_ms);
+        (void)compare_row(session, "paused deadline", index,
+                          claim->paused.on ? (int64_t)claim->paused.deadline_ms : 0,
+                          (int64_t)reply->paused_deadline_ms);
     }
     if (!claim->dry.passed) {
-        (void)same(session, "dry deadline", index,
-                   claim->dry.on ? (int64_t)claim->dry.deadline_ms : 0,
-                   (int64_t)reply->dry_deadline_ms);
+        (void)compare_row(session, "dry deadline", index,
+                          claim->dry.on ? (int64_t)claim->dry.deadline_ms : 0,
+                          (int64_t)reply->dry_deadline_ms);
     }
     if (model_rank(model, index) == 1) {
-        (void)same(session, "deadline", index, (int64_t)least_ms, (int64_t)reply->deadline_ms);
+        (void)compare_row(session, "deadline", index, (int64_t)least_ms,
+                          (int64_t)reply->deadline_ms);
     }
 }
 
@@ -222,7 +231,7 @@ claim_read(struct session *session, int index)
 {
     const struct zr_claim_get_request request = {.claim_id = session->model->claims[index].id};
 
-    read_submit(session, ZR_OP_CLAIM_GET, &request, index, claim_judge);
+    compare_read(session, ZR_OP_CLAIM_GET, &request, index, claim_judge);
 }
 
 /* ---- wallets
@@ -234,12 +243,16 @@ wallet_judge(struct session *session, int index, const void *answer)
     const struct zr_wallet_get_reply *reply = answer;
     const struct model *model = session->model;
 
-    (void)same(session, "main", index, model->contractors[index].main, reply->main_cents);
-    (void)same(session, "credit", index, model->contractors[index].credit, reply->credit_cents);
-    (void)same(session, "held", index, model_holds(model, index), reply->held_cents);
-    (void)same(session, "available", index, model_available(model, index), reply->available_cents);
-    (void)same(session, "charged", index, model->contractors[index].charged, reply->charged_cents);
-    (void)same(session, "funds_state", index, model_funds_state(model, index), reply->funds_state);
+    (void)compare_row(session, "main", index, model->contractors[index].main, reply->main_cents);
+    (void)compare_row(session, "credit", index, model->contractors[index].credit,
+                      reply->credit_cents);
+    (void)compare_row(session, "held", index, model_holds(model, index), reply->held_cents);
+    (void)compare_row(session, "available", index, model_available(model, index),
+                      reply->available_cents);
+    (void)compare_row(session, "charged", index, model->contractors[index].charged,
+                      reply->charged_cents);
+    (void)compare_row(session, "funds_state", index, model_funds_state(model, index),
+                      reply->funds_state);
 }
 
 static void
@@ -248,7 +261,7 @@ wallet_read(struct session *session, int index)
     const struct zr_wallet_get_request request = {.contractor =
                                                       session->model->contractors[index].number};
 
-    read_submit(session, ZR_OP_WALLET_GET, &request, index, wallet_judge);
+    compare_read(session, ZR_OP_WALLET_GET, &request, index, wallet_judge);
 }
 
 static void
@@ -259,22 +272,25 @@ autotopup_judge(struct session *session, int index, const void *answer)
     struct model_autotopup *autotopup = &model->contractors[index].autotopup;
     struct model_attempt *attempt = &autotopup->attempts[autotopup->attempt % MODEL_ATTEMPTS];
 
-    (void)same(session, "autotopup version", index, autotopup->version, reply->version);
+    (void)compare_row(session, "autotopup version", index, autotopup->version, reply->version);
     if (autotopup->version == 0) {
         return;
     }
-    (void)same(session, "topup state", index, autotopup->state, reply->state);
-    (void)same(session, "failures", index, autotopup->failures, reply->failures);
-    (void)same(session, "month_cents", index, model_month_cents(model, index), reply->month_cents);
+    (void)compare_row(session, "topup state", index, autotopup->state, reply->state);
+    (void)compare_row(session, "failures", index, autotopup->failures, reply->failures);
+    (void)compare_row(session, "month_cents", index, model_month_cents(model, index),
+                      reply->month_cents);
     if (autotopup->state == ZR_TOPUP_STATE_PENDING) {
-        (void)same(session, "method", index, autotopup->method, reply->method);
+        (void)compare_row(session, "method", index, autotopup->method, reply->method);
         if (attempt->id == 0) {
             attempt->id = reply->attempt_id;
         }
-        (void)same(session, "attempt_id", index, (int64_t)attempt->id, (int64_t)reply->attempt_id);
+        (void)compare_row(session, "attempt_id", index, (int64_t)attempt->id,
+                          (int64_t)reply->attempt_id);
     }
     if (autotopup->retry_due) {
-        (void)same(session, "retry", index, (int64_t)autotopup->retry_ms, (int64_t)reply->retry_ms);
+        (void)compare_row(session, "retry", index, (int64_t)autotopup->retry_ms,
+                          (int64_t)reply->retry_ms);
     }
 }
 
@@ -284,14 +300,14 @@ autotopup_read(struct session *session, int index)
     const struct zr_profile_get_request request = {.contractor =
                                                        session->model->contractors[index].number};
 
-    read_submit(session, ZR_OP_AUTOTOPUP_GET, &request, index, autotopup_judge);
+    compare_read(session, ZR_OP_AUTOTOPUP_GET, &request, index, autotopup_judge);
 }
 
 void
 compare_learn_attempt(struct session *session, int contractor)
 {
     autotopup_read(session, contractor);
-    reads_finish(session);
+    compare_reads_finish(session);
 }
 
 static void
@@ -303,17 +319,19 @@ caps_judge(struct session *session, int index, const void *answer)
     const uint64_t cooldown_ms =
         model->now_ms < who->cooldown_until_ms ? who->cooldown_until_ms : 0;
 
-    (void)same(session, "caps version", index, who->caps_version, reply->version);
-    (void)same(session, "caps", index, who->caps.caps_count, reply->caps_count);
-    (void)same(session, "cooldown", index, (int64_t)cooldown_ms,
-               reply->cooldown_until_ms > model->now_ms ? (int64_t)reply->cooldown_until_ms : 0);
-    (void)same(session, "rings_30d", index, model_rings(model, index), reply->rings_30d);
-    (void)same(session, "answered_30d", index, model_answers(model, index), reply->answered_30d);
+    (void)compare_row(session, "caps version", index, who->caps_version, reply->version);
+    (void)compare_row(session, "caps", index, who->caps.caps_count, reply->caps_count);
+    (void)compare_row(session, "cooldown", index, (int64_t)cooldown_ms,
+                      reply->cooldown_until_ms > model->now_ms ? (int64_t)reply->cooldown_until_ms
+                                                               : 0);
+    (void)compare_row(session, "rings_30d", index, model_rings(model, index), reply->rings_30d);
+    (void)compare_row(session, "answered_30d", index, model_answers(model, index),
+                      reply->answered_30d);
     for (int i = 0; i < reply->caps_count && !session->differs; i++) {
         const struct zr_cap *cap = &reply->caps[i];
 
-        (void)same(session, "cap used", index, (int64_t)model_cap_used(model, index, cap),
-                   (int64_t)cap->used);
+        (void)compare_row(session, "cap used", index, (int64_t)model_cap_used(model, index, cap),
+                          (int64_t)cap->used);
     }
 }
 
@@ -323,7 +341,7 @@ caps_read(struct session *session, int index)
     const struct zr_profile_get_request request = {.contractor =
                                                        session->model->contractors[index].number};
 
-    read_submit(session, ZR_OP_CAPS_GET, &request, index, caps_judge);
+    compare_read(session, ZR_OP_CAPS_GET, &request, index, caps_judge);
 }
 
 /* ---- contractors
@@ -334,8 +352,8 @@ condition_same(struct session *session, const char *what, int index,
                const struct model_condition *condition, uint64_t got_ms)
 {
     if (!condition->passed) {
-        (void)same(session, what, index, condition->on ? (int64_t)condition->deadline_ms : 0,
-                   (int64_t)got_ms);
+        (void)compare_row(session, what, index, condition->on ? (int64_t)condition->deadline_ms : 0,
+                          (int64_t)got_ms);
     }
 }
 
@@ -350,9 +368,9 @@ contractor_judge(struct session *session, int index, const void *answer)
     for (int i = 0; i < model->live_count; i++) {
         claims += model->claims[model->live[i]].contractor == index;
     }
-    (void)same(session, "status", index, who->status, reply->contractor_status);
-    (void)same(session, "claims", index, claims, (int64_t)reply->claims);
-    (void)same(session, "paused", index, who->paused.on, reply->paused);
+    (void)compare_row(session, "status", index, who->status, reply->contractor_status);
+    (void)compare_row(session, "claims", index, claims, (int64_t)reply->claims);
+    (void)compare_row(session, "paused", index, who->paused.on, reply->paused);
     condition_same(session, "paused deadline", index, &who->paused, reply->paused_deadline_ms);
     condition_same(session, "suspended deadline", index, &who->suspended,
                    reply->suspended_deadline_ms);
@@ -368,14 +386,14 @@ contractor_read(struct session *session, int index)
     const struct zr_contractor_get_request request = {
         .contractor = session->model->contractors[index].number};
 
-    read_submit(session, ZR_OP_CONTRACTOR_GET, &request, index, contractor_judge);
+    compare_read(session, ZR_OP_CONTRACTOR_GET, &request, index, contractor_judge);
 }
 
 void
 compare_learn_version(struct session *session, int contractor)
 {
     contractor_read(session, contractor);
-    reads_finish(session);
+    compare_reads_finish(session);
 }
 
 /* ---- calls
@@ -386,15 +404,15 @@ static void
 leg_judge(struct session *session, int index, const struct model_leg *leg,
           const struct zr_call_leg *got)
 {
-    (void)same(session, "leg settlement", index, leg->settlement, got->settlement);
-    (void)same(session, "leg hold", index, leg->hold, got->hold_cents);
-    (void)same(session, "leg rate", index, leg->rate, got->rate_cents);
-    (void)same(session, "leg rank", index, leg->rank, got->rank);
-    (void)same(session, "leg index", index, leg->index, got->index);
-    (void)same(session, "leg talk", index, leg->talk_ms, got->talk_ms);
-    (void)same(session, "leg connected", index, (int64_t)leg->connected_ms,
-               (int64_t)got->connected_ms);
-    (void)same(session, "leg ended", index, (int64_t)leg->ended_ms, (int64_t)got->ended_ms);
+    (void)compare_row(session, "leg settlement", index, leg->settlement, got->settlement);
+    (void)compare_row(session, "leg hold", index, leg->hold, got->hold_cents);
+    (void)compare_row(session, "leg rate", index, leg->rate, got->rate_cents);
+    (void)compare_row(session, "leg rank", index, leg->rank, got->rank);
+    (void)compare_row(session, "leg index", index, leg->index, got->index);
+    (void)compare_row(session, "leg talk", index, leg->talk_ms, got->talk_ms);
+    (void)compare_row(session, "leg connected", index, (int64_t)leg->connected_ms,
+                      (int64_t)got->connected_ms);
+    (void)compare_row(session, "leg ended", index, (int64_t)leg->ended_ms, (int64_t)got->ended_ms);
 }
 
 static void
@@ -404,8 +422,8 @@ call_judge(struct session *session, int index, const void *answer)
     const struct model *model = session->model;
     const struct model_call *call = &session->model->calls[index];
 
-    (void)same(session, "call state", index, call->state, reply->state);
-    (void)same(session, "legs", index, call->legs_count, reply->legs_count);
+    (void)compare_row(session, "call state", index, call->state, reply->state);
+    (void)compare_row(session, "legs", index, call->legs_count, reply->legs_count);
     for (int i = 0; i < reply->legs_count && !session->differs; i++) {
         bool found = false;
 
@@ -426,7 +444,7 @@ call_read(struct session *session, int index)
 {
     const struct zr_call_get_request request = {.call_ref = session->model->calls[index].call_ref};
 
-    read_submit(session, ZR_OP_CALL_GET, &request, index, call_judge);
+    compare_read(session, ZR_OP_CALL_GET, &request, index, call_judge);
 }
 
 /* ---- together
@@ -443,7 +461,12 @@ compare_some(struct session *session)
     if (model->live_count > 0) {
         claim_read(session, model->live[step % (uint32_t)model->live_count]);
     }
-    reads_finish(session);
+    if (step % 3 == 0) {
+        compare_ledger_some(session, step / 3);
+    } else {
+        compare_map_some(session, step / 3 * 2 + step % 3);
+    }
+    compare_reads_finish(session);
 }
 
 void
@@ -464,15 +487,20 @@ compare_all(struct session *session)
     for (int i = 0; i < model->live_count; i++) {
         claim_read(session, model->live[i]);
     }
-    reads_finish(session);
+    compare_reads_finish(session);
     for (int i = first; i < model->calls_count && !session->differs; i++) {
         if (model->calls[i].durable) {
             call_read(session, i);
         }
     }
-    reads_finish(session);
+    compare_reads_finish(session);
     if (!session->differs) {
         compare_readers(session);
+        compare_map_all(session);
+        compare_ledger_all(session);
+    }
+    if (!session->differs) {
+        compare_map_back(session);
     }
     if (!session->differs && model_invariants(model) != 0) {
         session_differ(session, "invariants of the model", 0, 1);

@@ -50,13 +50,15 @@ heard_event(void *context, int result, const struct zr_event *event)
 static void
 heard_change(void *context, int result, const struct zr_map_change *change)
 {
-    struct session_heard *heard = context;
+    struct session *session = context;
+    struct session_heard *heard = &session->heard;
 
     if (change == NULL) {
         heard->change.over = result;
         return;
     }
     stream_tell(heard, &heard->change, change->version);
+    compare_map_change(session, change);
 }
 
 /* The newest event there is, as a subscription from the future is told. */
@@ -86,7 +88,7 @@ follow_map(struct session *session)
     const struct zr_map_subscribe_request request = {.version = session->heard.base};
 
     session->heard.change = (struct session_stream){session->heard.base, session->heard.base_ms, 0};
-    CHECK(zr_subscribe_map(session->world.admin, &request, heard_change, &session->heard) == 0);
+    CHECK(zr_subscribe_map(session->world.admin, &request, heard_change, session) == 0);
 }
 
 void
@@ -95,6 +97,7 @@ compare_events_open(struct session *session)
     session->heard.base = events_newest(session);
     session->heard.base_ms = session->model->now_ms;
     follow_events(session);
+    compare_map_open(session);
     follow_map(session);
 }
 
@@ -387,6 +390,7 @@ compare_events(struct session *session)
     said_sort(wanted, model->events_count);
     said_sort(got, (int)heard->count);
     lists_compare(session, wanted, model->events_count, got, (int)heard->count);
+    compare_map(session);
     for (uint32_t i = 0; i < session->offers_count && i < SESSION_OFFERS; i++) {
         if (session->offers[i].number > session->offer_newest) {
             session->offer_newest = session->offers[i].number;

@@ -17,6 +17,7 @@
 
 #include "protocol/message.h"
 #include "protocol/status.h"
+#include "tests/model/lib/model_books.h"
 #include "tests/model/lib/model_decisions.h"
 
 #include <stdbool.h>
@@ -32,9 +33,7 @@ enum {
     MODEL_LEGS = 4,
     MODEL_TICKETS = 6,
     MODEL_EVENTS = 2048, /* Of one step. */
-    MODEL_REFS = 4096,
     MODEL_CHARGES = 8192,
-    MODEL_ADJUSTS = 512,
     MODEL_CALLERS = 6,
     MODEL_TENANTS = 2,
 };
@@ -265,13 +264,6 @@ struct model_call {
     uint8_t decliners_count;
 };
 
-struct model_ref {
-    char text[65];
-    int contractor;
-    int64_t amount;
-    bool reversed;
-};
-
 struct model_charge {
     int call, leg, contractor, category_index;
     uint64_t caller, time_ms; /* caller: 0 = withheld. */
@@ -280,12 +272,6 @@ struct model_charge {
 /* Charges of one caller: 1 + place in `charges`, 0 = none. */
 struct model_recent {
     int newest, before;
-};
-
-struct model_adjust {
-    struct zr_adjust_request request;
-    int principal;
-    bool posted;
 };
 
 /*
@@ -344,6 +330,7 @@ struct model {
     int events_count;
     uint64_t events_lost;
     int64_t network_accounts[ZR_ACCOUNT_POOL + 1]; /* Of the network; the wallets are apart. */
+    struct model_books books;
     struct model_decisions decisions;
 };
 
@@ -408,6 +395,9 @@ int model_live_of(const struct model *model, int slot, int contractor);
 int model_slot_at(const struct model *model, uint32_t zip, uint16_t category);
 int model_contractor_at(const struct model *model, uint32_t number);
 const struct model_policy *model_policy_of(const struct model *model, int slot);
+/* The map's two lenses (R42): would the title, would any position be an outsider's? */
+bool model_is_taken(const struct model *model, int slot);
+bool model_is_full(const struct model *model, int slot);
 
 void model_claim_end(struct model *model, int claim, uint8_t state, uint8_t code);
 void model_forfeit(struct model *model, int claim, uint8_t bit);
@@ -449,8 +439,7 @@ bool model_was_charged(const struct model *model, int slot, int contractor, uint
 /* E60: the charge before this one, of the same caller, stands within dup_days. */
 bool model_is_provable_duplicate(const struct model *model, int call, int contractor);
 
-/* ---- model_money.c, model_caps.c
- * --------------------------------------------------------------------------- */
+/* ---- model_money.c, model_caps.c ------------------------------------------------------------- */
 
 int64_t model_holds(const struct model *model, int contractor);
 int64_t model_posted(const struct model *model, int contractor);
@@ -470,6 +459,9 @@ void model_slot_rates(struct model *model, int slot);
 
 void model_charge(struct model *model, int call, int leg);
 void model_credit_back(struct model *model, int call, int leg, int64_t amount);
+/* NULL = nobody ever sent it. */
+struct model_ref *model_ref_at(struct model *model, const char *text);
+struct model_adjust *model_adjust_at(struct model *model, const struct zr_id *id);
 void model_topup_credit(struct model *model, int contractor, const char *text, int64_t amount);
 void model_topup_try(struct model *model, int contractor);
 void model_payout(struct model *model, int contractor);
@@ -499,8 +491,7 @@ int model_dispute_open(struct model *model, const struct zr_dispute_open_request
 int model_dispute_resolve(struct model *model, const struct zr_dispute_resolve_request *request,
                           struct zr_dispute_reply *reply, bool *duplicate);
 
-/* ---- model_route.c, model_calls.c, model_end.c, model_settlement.c -----------------------------
- */
+/* ---- model_route.c, model_calls.c, model_end.c, model_settlement.c --------------------------- */
 
 /* ROUTE and ROUTE_NEXT: the server must repeat the reply it gave before, byte for byte. */
 enum { MODEL_REPEATED = -1000 };

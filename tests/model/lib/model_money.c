@@ -4,6 +4,7 @@
  * The hard idea: nothing is summed up in advance. What is held, what a cap has used and what a
  * month has been topped up by is added up over the facts each time it is asked.
  */
+#include "protocol/check.h"
 #include "tests/model/lib/model.h"
 
 #include <string.h>
@@ -196,11 +197,26 @@ account_of(struct model *model, uint8_t account, int contractor)
     return &model->network_accounts[account];
 }
 
+/* What `about` says of whose, of which call and why; nothing is posted of nothing. */
 static void
-post(struct model *model, int contractor, uint8_t debit, uint8_t credit, int64_t amount)
+post(struct model *model, const struct model_transfer *about, uint8_t debit, uint8_t credit,
+     int64_t amount)
 {
-    *account_of(model, debit, contractor) -= amount;
-    *account_of(model, credit, contractor) += amount;
+    struct model_books *books = &model->books;
+
+    if (amount == 0) {
+        return;
+    }
+    CHECK(books->count < MODEL_TRANSFERS);
+    *account_of(model, debit, about->contractor) -= amount;
+    *account_of(model, credit, about->contractor) += amount;
+    books->rows[books->count++] = (struct model_transfer){.time_ms = model->now_ms,
+                                                          .amount = amount,
+                                                          .contractor = about->contractor,
+                                                          .call_count = about->call_count,
+                                                          .debit = debit,
+                                                          .credit = credit,
+                                                          .kind = about->kind};
 }
 
 static int64_t
@@ -224,6 +240,8 @@ model_charge(struct model *model, int call, int leg)
 {
     struct model_leg *row = &model->calls[call].legs[leg];
     struct model_contractor *who = &model->contractors[row->contractor];
+    const struct model_transfer about = {
+        .contractor = row->contractor, .call_count = call + 1, .kind = ZR_TRANSFER_CHARGE};
     int64_t room;
 
     row->hold = 0;
@@ -235,10 +253,9 @@ model_charge(struct model *model, int call, int leg)
         row->connected_ms != 0 && !row->swept ? 0 : row->rate - least(row->rate, at_least_0(room));
     row->from_credit = least(row->rate - row->from_write_off, at_least_0(who->credit));
     row->from_main = row->rate - row->from_write_off - row->from_credit;
-    post(model, row->contractor, ZR_ACCOUNT_CREDIT, ZR_ACCOUNT_REVENUE_CALLS, row->from_credit);
-    post(model, row->contractor, ZR_ACCOUNT_MAIN, ZR_ACCOUNT_REVENUE_CALLS, row->from_main);
-    post(model, row->contractor, ZR_ACCOUNT_WRITE_OFF, ZR_ACCOUNT_REVENUE_CALLS,
-         row->from_write_off);
+    post(model, &about, ZR_ACCOUNT_CREDIT, ZR_ACCOUNT_REVENUE_CALLS, row->from_credit);
+    post(model, &about, ZR_ACCOUNT_MAIN, ZR_ACCOUNT_REVENUE_CALLS, row->from_main);
+    post(model, &about, ZR_ACCOUNT_WRITE_OFF, ZR_ACCOUNT_REVENUE_CALLS, row->from_write_off);
     who->charged += row->rate;
     row->settled_ms = model->now_ms;
     model->charges[model->charges_count++] = (struct model_charge){
@@ -256,6 +273,8 @@ void
 model_credit_back(struct model *model, int call, int leg, int64_t amount)
 {
     struct model_leg *row = &model->calls[call].legs[leg];
+    const struct model_transfer about = {
+        .contractor = row->contractor, .call_count = call + 1, .kind = ZR_TRANSFER_CHARGE_CREDIT};
     const int64_t before = row->credited;
     const int64_t main_end = row->from_write_off + row->from_main;
     const int64_t to_write_off = least(amount, at_least_0(row->from_write_off - before));
@@ -263,10 +282,9 @@ model_credit_back(struct model *model, int call, int leg, int64_t amount)
         at_least_0(main_end - (before > row->from_write_off ? before : row->from_write_off));
     const int64_t to_main = least(amount - to_write_off, main_left);
 
-    post(model, row->contractor, ZR_ACCOUNT_REFUNDS, ZR_ACCOUNT_WRITE_OFF, to_write_off);
-    post(model, row->contractor, ZR_ACCOUNT_REFUNDS, ZR_ACCOUNT_MAIN, to_main);
-    post(model, row->contractor, ZR_ACCOUNT_REFUNDS, ZR_ACCOUNT_CREDIT,
-         amount - to_write_off - to_main);
+    post(model, &about, ZR_ACCOUNT_REFUNDS, ZR_ACCOUNT_WRITE_OFF, to_write_off);
+    post(model, &about, ZR_ACCOUNT_REFUNDS, ZR_ACCOUNT_MAIN, to_main);
+    post(model, &about, ZR_ACCOUNT_REFUNDS, ZR_ACCOUNT_CREDIT, amount - to_write_off - to_main);
     row->credited += amount;
     model->contractors[row->contractor].charged -= amount; /* What stands of all charges. */
     if (row->credited == row->amount) {
@@ -279,14 +297,17 @@ model_credit_back(struct model *model, int call, int leg, int64_t amount)
 static void
 payout_balance(struct model *model, int contractor)
 {
-    struct model_contractor *who = &model->contractors[contractor];
+    const struct model_contractor *who = &model->contractors[contractor];
+    const struct model_transfer payout = {.contractor = contractor, .kind = ZR_TRANSFER_PAYOUT};
+    const struct model_transfer expiry = {.contractor = contractor,
+                                          .kind = ZR_TRANSFER_CREDIT_EXPIRY};
 
     if (who->main >= 0) {
-        post(model, contractor, ZR_ACCOUNT_MAIN, ZR_ACCOUNT_CLEARING, who->main);
+        post(model, &payout, ZR_ACCOUNT_MAIN, ZR_ACCOUNT_CLEARING, who->main);
     } else {
-        post(model, contractor, ZR_ACCOUNT_WRITE_OFF, ZR_ACCOUNT_MAIN, -who->main);
+        post(model, &payout, ZR_ACCOUNT_WRITE_OFF, ZR_ACCOUNT_MAIN, -who->main);
     }
-    post(model, contractor, ZR_ACCOUNT_CREDIT, ZR_ACCOUNT_PROMO, who->credit);
+    post(model, &expiry, ZR_ACCOUNT_CREDIT, ZR_ACCOUNT_PROMO, who->credit);
 }
 
 static void
@@ -347,8 +368,8 @@ model_payout_ask(struct model *model, int contractor)
 /* ---- top-ups
  * ------------------------------------------------------------------------------------------ */
 
-static struct model_ref *
-ref_find(struct model *model, const char *text)
+struct model_ref *
+model_ref_at(struct model *model, const char *text)
 {
     for (int i = 0; i < model->refs_count; i++) {
         if (strcmp(model->refs[i].text, text) == 0) {
@@ -371,9 +392,11 @@ model_topup_credit(struct model *model, int contractor, const char *text, int64_
 {
     struct model_ref *ref = &model->refs[model->refs_count++];
 
-    *ref = (struct model_ref){.contractor = contractor, .amount = amount};
+    *ref = (struct model_ref){
+        .contractor = contractor, .transfer = model->books.count, .amount = amount};
     memcpy(ref->text, text, sizeof ref->text);
-    post(model, contractor, ZR_ACCOUNT_CLEARING, ZR_ACCOUNT_MAIN, amount);
+    post(model, &(struct model_transfer){.contractor = contractor, .kind = ZR_TRANSFER_TOPUP},
+         ZR_ACCOUNT_CLEARING, ZR_ACCOUNT_MAIN, amount);
 }
 
 /* MAIN + CREDIT as they are when the reply is made, also of a repeat. */
@@ -389,7 +412,7 @@ model_topup(struct model *model, const struct zr_topup_request *request,
             struct zr_topup_reply *reply, bool *duplicate)
 {
     const int contractor = model_contractor_at(model, request->contractor);
-    const struct model_ref *ref = ref_find(model, request->provider_ref);
+    const struct model_ref *ref = model_ref_at(model, request->provider_ref);
 
     *duplicate = false;
     if (ref != NULL) {
@@ -417,7 +440,7 @@ model_topup_reversed(struct model *model, const struct zr_topup_reversed_request
                      struct zr_topup_reply *reply, bool *duplicate)
 {
     const int contractor = model_contractor_at(model, request->contractor);
-    struct model_ref *ref = ref_find(model, request->provider_ref);
+    struct model_ref *ref = model_ref_at(model, request->provider_ref);
 
     *duplicate = false;
     if (ref == NULL) {
@@ -432,7 +455,10 @@ model_topup_reversed(struct model *model, const struct zr_topup_reversed_request
         return ZR_STATUS_OK;
     }
     ref->reversed = true;
-    post(model, contractor, ZR_ACCOUNT_MAIN, ZR_ACCOUNT_CLEARING, ref->amount);
+    ref->reversal = model->books.count;
+    post(model,
+         &(struct model_transfer){.contractor = contractor, .kind = ZR_TRANSFER_TOPUP_REVERSAL},
+         ZR_ACCOUNT_MAIN, ZR_ACCOUNT_CLEARING, ref->amount);
     model_event(model, ZR_EVENT_TOPUP_REVERSED,
                 &(struct model_event){.contractor = contractor, .amount = ref->amount});
     payout_if_closed(model, contractor);
@@ -453,8 +479,8 @@ adjust_is_same(const struct zr_adjust_request *a, const struct zr_adjust_request
            memcmp(&a->link, &b->link, sizeof a->link) == 0;
 }
 
-static struct model_adjust *
-adjust_find(struct model *model, const struct zr_id *id)
+struct model_adjust *
+model_adjust_at(struct model *model, const struct zr_id *id)
 {
     for (int i = 0; i < model->adjusts_count; i++) {
         if (memcmp(&model->adjusts[i].request.op_id, id, sizeof *id) == 0) {
@@ -476,7 +502,7 @@ int
 model_adjust(struct model *model, int principal, const struct zr_adjust_request *request,
              struct zr_adjust_reply *reply, bool *duplicate)
 {
-    struct model_adjust *first = adjust_find(model, &request->approves);
+    struct model_adjust *first = model_adjust_at(model, &request->approves);
     const int contractor = model_contractor_at(model, request->contractor);
 
     *duplicate = false;
@@ -498,7 +524,10 @@ model_adjust(struct model *model, int principal, const struct zr_adjust_request 
     *duplicate = first->posted;
     if (!first->posted) {
         first->posted = true;
-        post(model, contractor, request->debit, request->credit, request->amount_cents);
+        first->transfer = model->books.count;
+        post(model,
+             &(struct model_transfer){.contractor = contractor, .kind = ZR_TRANSFER_ADJUSTMENT},
+             request->debit, request->credit, request->amount_cents);
         if (contractor >= 0) {
             payout_if_closed(model, contractor);
             model_wallet_touched(model, contractor);

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-enum { OFFER_WINDOW_DEFAULT_S = 24 * 3600 };
-
 /* ---- looking -----------------------------------------------------------------------------------
  */
 
@@ -145,4 +143,22 @@ model_title_state(const struct model *model, int slot)
         return ZR_TITLE_STATE_OFFERED;
     }
     return model_live_count(model, slot) > 0 ? ZR_TITLE_STATE_OPEN : ZR_TITLE_STATE_VACANT;
+}
+
+/* Held, offered or reserved. */
+bool
+model_is_taken(const struct model *model, int slot)
+{
+    const uint8_t title = model_title_state(model, slot);
+
+    return title == ZR_TITLE_STATE_HELD || title == ZR_TITLE_STATE_OFFERED ||
+           model->slots[slot].reserved_until_ms != 0;
+}
+
+/* No position is left, or somebody waits for one. */
+bool
+model_is_full(const struct model *model, int slot)
+{
+    return model->slots[slot].waiting > 0 ||
+           model_live_count(model, slot) >= model_policy_of(model, slot)->rules.max_positions;
 }

@@ -54,6 +54,8 @@ play_topup(struct session *session, const struct operation *operation)
                        wanted) &&
         wanted.status == ZR_STATUS_OK) {
         topup_compare(session, &expected, &reply);
+        compare_transfer_id(session, model_ref_at(model, request.provider_ref)->transfer,
+                            reply.transfer_id);
     }
 }
 
@@ -84,6 +86,7 @@ play_topup_reversed(struct session *session, const struct operation *operation)
                        wanted) &&
         wanted.status == ZR_STATUS_OK) {
         topup_compare(session, &expected, &reply);
+        compare_transfer_id(session, ref->reversal, reply.transfer_id);
         compare_learn_number(session, ZR_EVENT_TOPUP_REVERSED, reply.transfer_id);
     }
 }
@@ -131,6 +134,11 @@ adjust_ask(struct session *session, int principal, struct zr_adjust_request *req
                            memcmp(&expected.adjust_id, &reply.adjust_id, sizeof reply.adjust_id));
         (void)session_same(session, "transfer", expected.state == ZR_ADJUST_POSTED,
                            reply.transfer_id != 0);
+        if (reply.transfer_id != 0 && !session->differs) {
+            compare_transfer_id(session,
+                                model_adjust_at(session->model, &request->approves)->transfer,
+                                reply.transfer_id);
+        }
     }
 }
 
@@ -144,8 +152,9 @@ play_adjust(struct session *session, const struct operation *operation)
                  {ZR_ACCOUNT_PROMO, ZR_ACCOUNT_CREDIT, 2000},
                  {ZR_ACCOUNT_REFUNDS, ZR_ACCOUNT_MAIN, 333},
                  {ZR_ACCOUNT_MAIN, ZR_ACCOUNT_REFUNDS, 1200},
-                 {ZR_ACCOUNT_CLEARING, ZR_ACCOUNT_REVENUE_CALLS, 17}};
-    const int pair = operation->b % 5;
+                 {ZR_ACCOUNT_CLEARING, ZR_ACCOUNT_REVENUE_CALLS, 17},
+                 {ZR_ACCOUNT_MAIN, ZR_ACCOUNT_CREDIT, 250}};
+    const int pair = operation->d % 16 == 0 ? 5 : operation->b % 5;
     struct zr_adjust_request request = {.amount_cents = pairs[pair].amount,
                                         .debit = pairs[pair].debit,
                                         .credit = pairs[pair].credit,
@@ -291,11 +300,16 @@ play_topup_result(struct session *session, const struct operation *operation)
         memset(request.reason, 0, sizeof request.reason);
     }
     wanted.status = model_topup_result(model, index, attempt, &request, &wanted.duplicate);
-    (void)session_expect(
-        session,
-        &(struct session_question){session_payments(session, model->contractors[index].tenant),
-                                   ZR_OP_TOPUP_RESULT, &request, &reply},
-        wanted);
+    if (session_expect(
+            session,
+            &(struct session_question){session_payments(session, model->contractors[index].tenant),
+                                       ZR_OP_TOPUP_RESULT, &request, &reply},
+            wanted) &&
+        wanted.status == ZR_STATUS_OK && request.ok) {
+        (void)session_same(session, "posted", model_posted(model, index), reply.posted_cents);
+        compare_transfer_id(session, model_ref_at(model, request.provider_ref)->transfer,
+                            reply.transfer_id);
+    }
     compare_learn_attempt(session, index);
 }
 

@@ -305,6 +305,56 @@ play_policy(struct session *session, const struct operation *operation)
     }
 }
 
+static bool
+category_find(struct session *session, uint16_t category, struct zr_category_put_request *request)
+{
+    const struct zr_category_list_request list = {.after = (uint16_t)(category - 1)};
+    static struct zr_category_list_reply known;
+
+    memset(request, 0, sizeof *request);
+    if (zr_category_list(session->world.admin, &list, &known) != 0) {
+        session_differ(session, "CATEGORY_LIST", 0, 1);
+        return false;
+    }
+    request->rate_cents = known.categories[0].rate_cents;
+    request->expected_version = known.categories[0].version;
+    request->category = known.categories[0].category;
+    request->offered = true;
+    request->zips_action = ZR_ZIPS_EVERYWHERE;
+    memcpy(request->name, known.categories[0].name, sizeof request->name);
+    return true;
+}
+
+/* The category that nobody claims comes and goes: only the map knows (E20). */
+static void
+play_offer(struct session *session, const struct operation *operation)
+{
+    static struct zr_category_put_request request;
+    struct zr_category_put_reply reply;
+    bool spare[WORLD_ZIPS] = {false};
+
+    if (!category_find(session, session->world.plumbing, &request)) {
+        return;
+    }
+    request.offered = operation->b % 3 != 0;
+    request.zips_action = operation->b % 3 == 2 ? ZR_ZIPS_ONLY : ZR_ZIPS_EVERYWHERE;
+    for (int i = 0; i < WORLD_ZIPS; i++) {
+        spare[i] = request.offered && world_zips[i].claimable;
+        if (request.zips_action == ZR_ZIPS_ONLY) {
+            spare[i] = spare[i] && (operation->d >> i % 7 & 1) != 0;
+        }
+        if (request.zips_action == ZR_ZIPS_ONLY && spare[i]) {
+            request.zips[request.zips_count++].zip = world_zips[i].zip;
+        }
+    }
+    if (session_expect(
+            session,
+            &(struct session_question){session->world.admin, ZR_OP_CATEGORY_PUT, &request, &reply},
+            (struct session_expected){0})) {
+        compare_map_offer(session, spare);
+    }
+}
+
 static void
 play_price(struct session *session, const struct operation *operation)
 {
@@ -312,22 +362,16 @@ play_price(struct session *session, const struct operation *operation)
     static struct zr_category_put_request request;
     struct model *model = session->model;
     const int category = operation->a % MODEL_CATEGORIES;
-    const struct zr_category_list_request list = {
-        .after = (uint16_t)(model->slots[category].category - 1)};
-    static struct zr_category_list_reply known;
     struct zr_category_put_reply reply;
 
-    if (zr_category_list(session->world.admin, &list, &known) != 0) {
-        session_differ(session, "CATEGORY_LIST", 0, 1);
+    if (operation->c % 3 == 0) {
+        play_offer(session, operation);
         return;
     }
-    memset(&request, 0, sizeof request);
+    if (!category_find(session, model->slots[category].category, &request)) {
+        return;
+    }
     request.rate_cents = rates[operation->b % 4];
-    request.expected_version = known.categories[0].version;
-    request.category = known.categories[0].category;
-    request.offered = true;
-    request.zips_action = ZR_ZIPS_EVERYWHERE;
-    memcpy(request.name, known.categories[0].name, sizeof request.name);
     if (session_expect(
             session,
             &(struct session_question){session->world.admin, ZR_OP_CATEGORY_PUT, &request, &reply},

@@ -260,6 +260,27 @@ policy_make(uint64_t *state, const struct zr_policy *base)
     return policy;
 }
 
+/* Withdrawn everywhere: the two that every world has, and that nobody here claims. */
+static void
+market_withdraw(struct session *session)
+{
+    const struct zr_category_list_request list = {0};
+    static struct zr_category_list_reply known;
+    static struct zr_category_put_request request;
+    struct zr_category_put_reply reply;
+
+    expect_granted(zr_category_list(session->world.admin, &list, &known), "CATEGORY_LIST");
+    for (int i = 0; i < known.categories_count; i++) {
+        memset(&request, 0, sizeof request);
+        request.rate_cents = known.categories[i].rate_cents;
+        request.expected_version = known.categories[i].version;
+        request.category = known.categories[i].category;
+        request.zips_action = ZR_ZIPS_EVERYWHERE;
+        memcpy(request.name, known.categories[i].name, sizeof request.name);
+        expect_granted(zr_category_put(session->world.admin, &request, &reply), "CATEGORY_PUT");
+    }
+}
+
 static void
 market_policies(struct session *session, uint64_t *state)
 {
@@ -393,6 +414,7 @@ session_open(struct session *session, uint64_t seed, FILE *output)
     }
     world_open(&session->world, NULL);
     market_principals(session);
+    market_withdraw(session);
     market_policies(session, &state);
     for (int i = 0; i < MODEL_CONTRACTORS; i++) {
         market_contractor(session, i, &state);

@@ -19,6 +19,7 @@ enum {
     SESSION_OFFERS = 256, /* More than are pending, or asked after, at once. */
     SESSION_TOLD = 4096,  /* Events between two comparisons of readers. */
     SESSION_READERS = 8,
+    SESSION_CHANGES = 4096,   /* Of the map, between two looks at one who comes back. */
     SESSION_EVENT_TYPES = 64, /* As many as `types` of a subscription has bits. */
 };
 
@@ -75,6 +76,33 @@ struct session_reader {
     bool broken;
 };
 
+struct session_change {
+    struct zr_map_change change;
+    uint64_t time_ms; /* When it was heard. */
+};
+
+/* A client that follows the map from an older version on. */
+struct session_back {
+    struct session_stream stream;
+    bool follows;
+    uint32_t place; /* Of the first change that it must be told. */
+    uint32_t count;
+    struct zr_map_change changes[SESSION_CHANGES];
+};
+
+/* The map as one holds it who follows it: colours by ZIP and lens, the rest by slot. */
+struct session_map {
+    uint8_t colours[MODEL_ZIPS][2];
+    bool taken[MODEL_SLOTS], full[MODEL_SLOTS];
+    bool spare[WORLD_ZIPS]; /* Where the category that nobody claims is offered. */
+    bool spare_moved;       /* By the step under way. */
+    bool is_old;            /* "Many ZIPs changed": it must be read again. */
+    uint64_t seen;          /* The newest version that a read said. */
+    struct session_change changes[SESSION_CHANGES]; /* The newest. */
+    uint32_t changes_count;
+    struct session_back back;
+};
+
 /* Numbers that the server gave to offers, by the model's own name of each. */
 struct session_number {
     uint64_t serial, number;
@@ -91,6 +119,7 @@ struct session {
     struct session_read reads[SESSION_READS];
     uint32_t reads_count;
     struct session_heard heard;
+    struct session_map map;
     struct session_reader readers[SESSION_READERS];
     struct zr_event told[SESSION_TOLD]; /* To the ADMIN, since the readers were compared. */
     uint32_t told_count;
@@ -181,6 +210,15 @@ void play_time(struct session *session, const struct operation *operation);
 /* ---- compare.c ---------------------------------------------------------------------------------
  */
 
+/* One read of many, of the ADMIN: it travels with the others and is judged when they finish. */
+void compare_read(struct session *session, uint16_t op, const void *request, int index,
+                  session_judge_fn judge);
+void compare_reads_finish(struct session *session);
+
+/* session_same() of "what of 7": which row it was. */
+bool compare_row(struct session *session, const char *what, int index, int64_t expected,
+                 int64_t got);
+
 /* A few reads that rotate with the step. */
 void compare_some(struct session *session);
 
@@ -239,6 +277,38 @@ void compare_events(struct session *session);
 
 /* The event of that type that this step causes carries this number of the reply. */
 void compare_learn_number(struct session *session, uint8_t type, uint64_t number);
+
+/* ---- compare_ledger.c --------------------------------------------------------------------------
+ */
+
+/* The k-th page travels with the other reads, or the newest of all and some whole ledgers. */
+void compare_ledger_some(struct session *session, uint32_t k);
+void compare_ledger_all(struct session *session);
+
+/* The server calls the transfer at that place in the books so: now, and ever after. */
+void compare_transfer_id(struct session *session, int place, uint64_t id);
+
+/* ---- compare_map.c -----------------------------------------------------------------------------
+ */
+
+/* Read the map, to hold it from now on. */
+void compare_map_open(struct session *session);
+
+/* The category that nobody claims (world.plumbing) is offered in these of world_zips[] now. */
+void compare_map_offer(struct session *session, const bool *spare);
+
+/* A change of it was told. */
+void compare_map_change(struct session *session, const struct zr_map_change *change);
+
+/* After every step: what is held is the map of the model. */
+void compare_map(struct session *session);
+
+/* The k-th question about it travels with the other reads, or all of it is read. */
+void compare_map_some(struct session *session, uint32_t k);
+void compare_map_all(struct session *session);
+
+/* Who came back to an older version was told the same changes; another one comes back now. */
+void compare_map_back(struct session *session);
 
 /* ---- compare_readers.c -------------------------------------------------------------------------
  */
