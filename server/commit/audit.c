@@ -277,7 +277,7 @@ audit_call(void *context, struct store_value key, struct store_value row)
 {
     struct audit *audit = context;
     struct call_row call = {0};
-    int charged = 0;
+    int charged = 0; /* Ever: also what was given back. */
     int connected = 0;
 
     CHECK(row.bytes_count <= sizeof call);
@@ -285,7 +285,8 @@ audit_call(void *context, struct store_value key, struct store_value row)
     for (int i = 0; i < call.legs_count && i < CALL_LEGS_MAX; i++) {
         const struct call_leg_row *leg = &call.legs[i];
 
-        charged += leg->settlement == ZR_SETTLEMENT_CHARGED;
+        charged += leg_was_charged(leg);
+        audit->reply->charges += leg->settlement == ZR_SETTLEMENT_CHARGED;
         connected += leg->connected_ms != 0 && leg->ended_ms == 0;
         audit->holds_cents += leg->hold_cents;
         audit->reply->holds += leg->hold_cents != 0;
@@ -303,7 +304,6 @@ audit_call(void *context, struct store_value key, struct store_value row)
         violation(audit, charged > 1 ? "I7_one_charge" : "I6_one_connected",
                   zr_load_u64(key.bytes));
     }
-    audit->reply->charges += (uint64_t)charged;
     audit->reply->calls++;
     return true;
 }

@@ -86,6 +86,24 @@ test_audit_finds_a_charge_credited_beyond_its_amount(void **state)
     rig_crash();
 }
 
+/* I7: one charge a call, ever; one that was given back in full was one, too. */
+static void
+test_audit_finds_a_second_charge_behind_a_credited_one(void **state)
+{
+    const struct ticket ticket = make_charged_call();
+    struct call_row call;
+
+    (void)state;
+    assert_true(state_call_get(&rig.executor.state, &ticket.call_ref, &call));
+    call.legs[call.legs_count++] = call.legs[0];
+    call.legs[0].settlement = ZR_SETTLEMENT_CREDITED;
+    call.legs[0].credited_cents = call.legs[0].amount_cents;
+    call.legs[0].amount_cents = 0;
+    state_call_put(&rig.executor.state, &ticket.call_ref, &call);
+    assert_int_equal(violations(), 1);
+    rig_crash();
+}
+
 /* I10: money between two accounts of the network stands on no wallet's chain, and adds up. */
 static void
 test_audit_counts_what_no_wallet_took_part_in(void **state)
@@ -215,6 +233,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         RIG_TEST(test_audit_of_a_sound_state_finds_nothing),
         RIG_TEST(test_audit_finds_a_charge_credited_beyond_its_amount),
+        RIG_TEST(test_audit_finds_a_second_charge_behind_a_credited_one),
         RIG_TEST(test_audit_counts_what_no_wallet_took_part_in),
         RIG_TEST(test_audit_finds_attempts_that_nobody_counted),
         RIG_TEST(test_audit_finds_a_reference_that_credited_nothing),
