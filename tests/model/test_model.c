@@ -6,7 +6,8 @@
  *                                          [--keep step,step,...] [--jobs N] [--no-shrink]
  *
  * Compared are replies, rows that can be read, every event that a step causes, with all its fields
- * (compare_events.c), and what EXPLAIN tells of decisions of some time ago (compare_explain.c). A
+ * (compare_events.c), the map and what its followers hold (compare_map.c), every transfer
+ * (compare_ledger.c), and what EXPLAIN tells of decisions of some time ago (compare_explain.c). A
  * run is one fresh server and `steps` operations made from its seed. What differs is printed with
  * the seed and the shortest list of operations that still fails; `--keep` plays such a list again.
  * MODEL_VOLUME=ci (the default) plays 200,000 steps, nightly 5,000,000.

@@ -1,11 +1,13 @@
 /*
- * compare_ledger.c - LEDGER_LIST (M5, R67, I10): every movement of a wallet, newest first.
+ * compare_ledger.c - LEDGER_LIST (M5, R67, I10): every movement of a wallet, newest first; and what
+ * AUDIT finds in all books at the end.
  *
  * The hard idea: a page may begin behind any transfer that the wallet ever had. Their numbers are
  * the server's: each is learned where it is met first, and must neither change nor fall out of
  * order ever after. What all pages add up to must be the balance.
  */
 #include "protocol/check.h"
+#include "tests/lib/test.h"
 #include "tests/model/lib/session.h"
 
 #include <string.h>
@@ -189,4 +191,72 @@ compare_ledger_all(struct session *session)
             ledger_walk(session, i);
         }
     }
+}
+
+/* ---- AUDIT -------------------------------------------------------------------------------------
+ */
+
+/* What all calls cost, and how many of their legs were charged. */
+static void
+books_of_calls(struct session *session, const struct zr_audit_reply *reply)
+{
+    const struct model *model = session->model;
+    uint64_t calls = 0;
+    uint64_t charges = 0;
+    int64_t charged = 0;
+    uint64_t holds = 0;
+
+    for (int i = 0; i < model->calls_count; i++) {
+        const struct model_call *call = &model->calls[i];
+
+        calls += call->durable;
+        for (int l = 0; l < call->legs_count; l++) {
+            holds += call->legs[l].hold != 0;
+            charges += call->legs[l].settlement == ZR_SETTLEMENT_CHARGED;
+            charged += call->legs[l].amount - call->legs[l].credited;
+        }
+    }
+    (void)session_same(session, "AUDIT calls", (int64_t)calls, (int64_t)reply->calls);
+    (void)session_same(session, "AUDIT holds", (int64_t)holds, (int64_t)reply->holds);
+    (void)session_same(session, "AUDIT charges", (int64_t)charges, (int64_t)reply->charges);
+    (void)session_same(session, "AUDIT charged", charged, reply->charged_cents);
+}
+
+void
+compare_books(struct session *session, uint64_t from_ms, uint64_t to_ms)
+{
+    struct zr_audit_request request = {.from_ms = from_ms, .to_ms = to_ms};
+    struct zr_audit_reply reply;
+    const int result = session_ask(session, session->world.auditor, ZR_OP_AUDIT, &request, &reply);
+
+    (void)session_same(session, "AUDIT status", 0, result);
+    (void)session_same(session, "AUDIT postings sum", 0, reply.postings_sum_cents);
+    (void)session_same(session, "AUDIT violations", 0, (int64_t)reply.violations);
+    (void)session_same(session, "AUDIT balanced", 1, reply.balanced);
+    (void)session_same(session, "AUDIT timers overdue", 0, (int64_t)reply.timers_overdue);
+    (void)session_same(session, "AUDIT primaries skipped", 0,
+                       (int64_t)reply.decisions_skipped_primary);
+    (void)session_same(session, "AUDIT postings", session->model->books.count,
+                       (int64_t)reply.postings);
+    (void)session_same(session, "AUDIT claims", session->model->live_count, (int64_t)reply.claims);
+    (void)session_same(session, "AUDIT decisions",
+                       model_decisions_between(session->model, from_ms, to_ms),
+                       (int64_t)reply.decisions);
+    books_of_calls(session, &reply);
+}
+
+void
+compare_books_some(struct session *session)
+{
+    const struct model_decisions *decisions = &session->model->decisions;
+    uint64_t state = session->seed ^ session->operation->step;
+    uint64_t bounds_ms[2] = {0, 0};
+
+    /* From the begin of one call to that of another, each exactly: from is in it, to is not. */
+    for (int i = 0; i < 2 && decisions->count > 0; i++) {
+        bounds_ms[i] =
+            decisions->rows[test_random_below(&state, (uint64_t)decisions->count)].begun_ms;
+    }
+    compare_books(session, bounds_ms[0] < bounds_ms[1] ? bounds_ms[0] : bounds_ms[1],
+                  bounds_ms[0] < bounds_ms[1] ? bounds_ms[1] : 0);
 }

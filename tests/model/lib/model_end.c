@@ -158,7 +158,8 @@ end_by_ticket(struct model *model, int call_index, int ticket_index,
         return ZR_STATUS_EXHAUSTED;
     }
     *leg = model_leg_add(model, call_index, ticket, request->index);
-    call->legs[*leg].answered_ms = request->answered_at_ms;
+    call->legs[*leg].answered_ms =
+        request->answered_at_ms != 0 ? request->answered_at_ms : model->now_ms;
     model_use(model, call->legs[*leg].contractor,
               &(struct model_usage){.time_ms = model->now_ms,
                                     .measure = ZR_CAP_MEASURE_SPEND,

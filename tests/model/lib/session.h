@@ -76,6 +76,11 @@ struct session_reader {
     bool broken;
 };
 
+/* A slot as SLOT_GET showed it last. */
+struct session_slot {
+    uint64_t version, mark;
+};
+
 struct session_change {
     struct zr_map_change change;
     uint64_t time_ms; /* When it was heard. */
@@ -120,6 +125,7 @@ struct session {
     uint32_t reads_count;
     struct session_heard heard;
     struct session_map map;
+    struct session_slot slots[MODEL_SLOTS];
     struct session_reader readers[SESSION_READERS];
     struct zr_event told[SESSION_TOLD]; /* To the ADMIN, since the readers were compared. */
     uint32_t told_count;
@@ -277,6 +283,13 @@ void compare_events(struct session *session);
 
 /* The event of that type that this step causes carries this number of the reply. */
 void compare_learn_number(struct session *session, uint8_t type, uint64_t number);
+
+/* ---- compare_records.c -------------------------------------------------------------------------
+ */
+
+/* The k-th of the other rows travels with the other reads, or what only lists and portals show. */
+void compare_records_some(struct session *session, uint32_t k);
+void compare_records_all(struct session *session);
 
 /* ---- compare_ledger.c --------------------------------------------------------------------------
  */
