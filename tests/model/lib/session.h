@@ -231,13 +231,6 @@ void compare_some(struct session *session);
 /* Every row that can be read. */
 void compare_all(struct session *session);
 
-/* AUDIT: nothing broken, every posting accounted for, and every decision of the calls that began in
- * [from_ms, to_ms); 0 = from the first, to the last. */
-void compare_books(struct session *session, uint64_t from_ms, uint64_t to_ms);
-
-/* The same amid a run, of a range that is drawn from the step. */
-void compare_books_some(struct session *session);
-
 /* Learn the id of the pending offer of a slot, and of the outstanding attempt of a wallet. */
 void compare_learn_offer(struct session *session, int slot);
 void compare_learn_version(struct session *session, int contractor);
@@ -300,6 +293,13 @@ void compare_ledger_all(struct session *session);
 
 /* The server calls the transfer at that place in the books so: now, and ever after. */
 void compare_transfer_id(struct session *session, int place, uint64_t id);
+
+/* AUDIT: nothing broken, every posting accounted for, and every decision of the calls that began in
+ * [from_ms, to_ms); 0 = from the first, to the last. */
+void compare_books(struct session *session, uint64_t from_ms, uint64_t to_ms);
+
+/* The same amid a run, of a range that is drawn from the step. */
+void compare_books_some(struct session *session);
 
 /* ---- compare_map.c -----------------------------------------------------------------------------
  */
