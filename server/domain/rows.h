@@ -340,7 +340,7 @@ struct slot_row {
     uint16_t claims_count;
     uint16_t waiting;    /* Contractors on the waitlist. */
     uint8_t title_state; /* enum zr_title_state */
-    uint8_t taken;       /* An outsider's CLAIM would not yield PRIMARY (R42). */
+    uint8_t taken;       /* The title is held, offered or reserved (R42). */
     uint8_t full;        /* Nor any position. Both as of the last change of the slot. */
     uint8_t reserved[5];
     struct slot_claim_row claims[SLOT_CLAIMS_MAX];
