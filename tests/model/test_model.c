@@ -12,12 +12,6 @@
  * the seed and the shortest list of operations that still fails; `--keep` plays such a list again.
  * MODEL_VOLUME=ci (the default) plays 200,000 steps, nightly 5,000,000.
  *
- * Open: the 40 runs of ci have no difference, but of 48 other runs of 5,000 steps six had one, each
- * in an event, none in a reply or a balance: a GRACE_WARNING of a pause whose clock an inherited
- * title started anew, which the model does not expect (--seed 40000000); the code of FORFEITED
- * where two deadlines end in the same millisecond (40000032); an ACCOUNT_CLOSED that comes with a
- * DISPUTE_RESOLVE (40000008). Whose fault they are is not found yet, and nightly stops at them.
- *
  * It may take longer than other tests do: run.sh: timeout 600
  */
 #include "protocol/check.h"
