@@ -173,6 +173,9 @@ connect_do(struct model *model, int call_index, const struct model_ticket *ticke
 
     leg->connected_ms = model->now_ms;
     leg->answered_ms = request->answered_at_ms != 0 ? request->answered_at_ms : model->now_ms;
+    if (leg->answered_ms < ticket->issued_ms) { /* He rang by an older one; this one counts. */
+        leg->answered_ms = ticket->issued_ms;
+    }
     leg->alive_ms = model->now_ms;
     leg->ttl_ms = (keepalive ? UNIT_TTL_KEPT_ALIVE_MINUTES : UNIT_TTL_MINUTES) * MODEL_MINUTE_MS;
     leg->unit = true;
