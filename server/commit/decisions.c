@@ -99,8 +99,8 @@ decision_put(struct store_view *view, const struct decision_row *row)
     uint8_t key[DECISION_KEY_BYTES_MAX];
     size_t key_bytes;
 
-    for (uint8_t again = 0; again < DECISION_AGAIN_MAX; again++) {
-        key_bytes = key_of(key, row, again);
+    for (unsigned again = 0; again < DECISION_AGAIN_MAX; again++) {
+        key_bytes = key_of(key, row, (uint8_t)again);
         if (store_add(view, TABLE_DECISION, key, key_bytes, value)) {
             return;
         }
@@ -113,9 +113,9 @@ decision_put(struct store_view *view, const struct decision_row *row)
 static bool
 is_stored(struct store_view *view, const struct decision_row *row)
 {
-    for (uint8_t again = 0; again <= DECISION_AGAIN_MAX; again++) {
+    for (unsigned again = 0; again <= DECISION_AGAIN_MAX; again++) {
         uint8_t key[DECISION_KEY_BYTES_MAX];
-        const size_t key_bytes = key_of(key, row, again);
+        const size_t key_bytes = key_of(key, row, (uint8_t)again);
         struct decision_row stored;
         struct store_value value;
 

@@ -73,10 +73,14 @@ static void
 decision_learn(struct session *session, const struct zr_route_reply *got)
 {
     struct model_decisions *decisions = &session->model->decisions;
-    struct model_decision *decision = &decisions->rows[decisions->count - 1];
     const struct zr_id none = {{0}};
+    struct model_decision *decision;
 
-    if (decisions->count == 0 || decision->is_answered) {
+    if (decisions->count == 0) {
+        return;
+    }
+    decision = &decisions->rows[decisions->count - 1];
+    if (decision->is_answered) {
         return; /* None: a query, or a refusal that judged nobody. */
     }
     if (memcmp(&decision->call_ref, &none, sizeof none) != 0) {

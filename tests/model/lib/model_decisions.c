@@ -55,10 +55,14 @@ model_decision_done(struct model *model, int outcome)
 void
 model_decision_carry(struct model *model, const struct model_ticket *ticket)
 {
-    struct model_decision *decision = &model->decisions.rows[ticket->decision_count - 1];
+    struct model_decision *decision;
     int kept = 0;
 
-    if (ticket->decision_count == 0 || !decision->is_lost) {
+    if (ticket->decision_count == 0) {
+        return;
+    }
+    decision = &model->decisions.rows[ticket->decision_count - 1];
+    if (!decision->is_lost) {
         return;
     }
     decision->is_lost = false;

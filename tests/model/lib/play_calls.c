@@ -16,7 +16,7 @@ enum { NO_INDEX = 255, FORGET_MS = 60000 };
 static int
 line_of(const struct session *session, const struct operation *operation)
 {
-    int young[SESSION_LINES];
+    int young[SESSION_LINES] = {0};
     int count = 0;
 
     for (int line = 0; line < SESSION_LINES; line++) {
@@ -107,7 +107,7 @@ static int
 slot_of(const struct session *session, const struct operation *operation)
 {
     const struct model *model = session->model;
-    int slots[MODEL_SLOTS];
+    int slots[MODEL_SLOTS] = {0};
     int count = 0;
 
     for (int i = 0; i < MODEL_SLOTS; i++) {
