@@ -18,7 +18,8 @@ enum {
     PASSES_MAX = 300,
     PASS_MS = 100,
     KEPT_DAYS = 35,
-    BACK_DAYS = 30,
+    STEP_DAYS = 20, /* A step goes no further: a change is at most so much older than heard. */
+    BACK_DAYS = KEPT_DAYS - STEP_DAYS,
     BACK_CHANGES = 64, /* The second one comes back from one of so many. */
 };
 
@@ -418,7 +419,6 @@ back_heard(void *context, int result, const struct zr_map_change *change)
         back->stream.over = result;
         return;
     }
-    back->stream.last_ms = session->heard.base_ms;
     if (back->count < SESSION_CHANGES) {
         back->changes[back->count++] = *change;
     }
@@ -498,6 +498,16 @@ back_judge(struct session *session)
     back_colours_judge(session);
 }
 
+/* The time of the newest change that it heard, which may have been an old one. */
+static uint64_t
+back_heard_ms(const struct session_map *map)
+{
+    const uint32_t heard = map->back.place + map->back.count;
+    const uint32_t behind = heard < map->changes_count ? heard : map->changes_count;
+
+    return map->changes[(behind - 1) % SESSION_CHANGES].time_ms;
+}
+
 void
 compare_map_back(struct session *session)
 {
@@ -512,7 +522,7 @@ compare_map_back(struct session *session)
     }
     /* Quiet for so long that a restart finds its version gone (compare_events.c). */
     if (map->back.stream.over == ZR_STATUS_CURSOR_TOO_OLD &&
-        session->model->now_ms > map->back.stream.last_ms + KEPT_DAYS * MODEL_DAY_MS) {
+        session->model->now_ms > back_heard_ms(map) + BACK_DAYS * MODEL_DAY_MS) {
         map->back.follows = false;
     }
     if (map->back.follows) {

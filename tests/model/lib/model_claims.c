@@ -58,16 +58,24 @@ model_slot_rates(struct model *model, int slot)
     }
 }
 
+/* The title itself; what that makes of ranks is told by who began it, once. */
 static void
-title_give(struct model *model, int claim)
+title_pass(struct model *model, int claim)
 {
     struct model_slot *slot = &model->slots[model->claims[claim].slot];
-    struct ranks before;
 
-    ranks_note(model, model->claims[claim].slot, &before);
     slot->primary = claim;
     slot->offer_claim = -1;
     model_conditions_restart(model, claim);
+}
+
+static void
+title_give(struct model *model, int claim)
+{
+    struct ranks before;
+
+    ranks_note(model, model->claims[claim].slot, &before);
+    title_pass(model, claim);
     ranks_tell(model, model->claims[claim].slot, &before);
 }
 
@@ -130,7 +138,7 @@ chain_go_on(struct model *model, int slot_index)
             continue;
         }
         if (at_once) {
-            title_give(model, claim);
+            title_pass(model, claim);
         } else {
             offer_make(model, claim);
         }
@@ -158,11 +166,22 @@ slot_open(struct model *model, int slot_index)
     chain_go_on(model, slot_index);
 }
 
+/* The pending offer is over, and the chain goes on, which may give the title at once. */
+static void
+offer_over(struct model *model, int slot, uint8_t type)
+{
+    struct ranks before;
+
+    ranks_note(model, slot, &before);
+    model_offer_event(model, type, slot);
+    chain_go_on(model, slot);
+    ranks_tell(model, slot, &before);
+}
+
 void
 model_offers_cancel_of(struct model *model, int slot)
 {
-    model_offer_event(model, ZR_EVENT_OFFER_CANCELLED, slot);
-    chain_go_on(model, slot);
+    offer_over(model, slot, ZR_EVENT_OFFER_CANCELLED);
 }
 
 void
@@ -180,8 +199,7 @@ model_offers_cancel(struct model *model, int contractor)
 void
 model_offer_expire(struct model *model, int slot)
 {
-    model_offer_event(model, ZR_EVENT_OFFER_EXPIRED, slot);
-    chain_go_on(model, slot);
+    offer_over(model, slot, ZR_EVENT_OFFER_EXPIRED);
 }
 
 int
@@ -218,8 +236,7 @@ model_offer_reply(struct model *model, uint32_t tenant,
         reply->state = ZR_OFFER_ACCEPTED;
         model_reserve(model, slot);
     } else {
-        model_offer_event(model, ZR_EVENT_OFFER_DECLINED, slot);
-        chain_go_on(model, slot);
+        offer_over(model, slot, ZR_EVENT_OFFER_DECLINED);
         reply->state = ZR_OFFER_DECLINED;
     }
     reply->rank = model_rank(model, offer->claim);
@@ -394,14 +411,15 @@ model_claim_end(struct model *model, int claim, uint8_t state, uint8_t code)
     if (was_primary) {
         slot->primary = -1;
     }
-    ranks_tell(model, row->slot, &before);
     if (was_primary) {
         slot_open(model, row->slot);
     } else if (was_offered) {
-        model_offers_cancel_of(model, row->slot);
+        model_offer_event(model, ZR_EVENT_OFFER_CANCELLED, row->slot);
+        chain_go_on(model, row->slot);
     } else {
         model_reserve(model, row->slot);
     }
+    ranks_tell(model, row->slot, &before); /* As they are after all of it. */
     model_rates_touched(model, row->contractor);
 }
 

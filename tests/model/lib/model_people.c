@@ -208,8 +208,10 @@ model_status(struct model *model, const struct zr_contractor_status_request *req
 {
     const int contractor = model_contractor_at(model, request->contractor);
     struct model_contractor *who = &model->contractors[contractor];
+    const bool closes = request->contractor_status == ZR_CONTRACTOR_CLOSING;
+    const bool closing = who->status == ZR_CONTRACTOR_CLOSING;
 
-    if (who->status == ZR_CONTRACTOR_CLOSED || who->status == ZR_CONTRACTOR_CLOSING) {
+    if (who->status == ZR_CONTRACTOR_CLOSED || (closing && !closes)) {
         return ZR_STATUS_ACCOUNT_CLOSED;
     }
     licence_set(model, who, request->licence_expires_ms);
@@ -222,7 +224,7 @@ model_status(struct model *model, const struct zr_contractor_status_request *req
     who->status = request->contractor_status;
     if (who->status == ZR_CONTRACTOR_SUSPENDED) {
         model_offers_cancel(model, contractor);
-    } else if (who->status == ZR_CONTRACTOR_CLOSING) {
+    } else if (closes && !closing) { /* Said again it is on its way already. */
         model_close(model, contractor);
     }
     model_settle(model);
