@@ -254,6 +254,20 @@ next_decide(struct service *service, const struct request *request, const struct
     return verdict;
 }
 
+/* A call that this process hears of by its ROUTE_NEXT; NULL when no more can be remembered. */
+static struct remembered_call *
+call_learn(struct service *service, const struct ticket *ticket)
+{
+    struct remembered_call *call = calls_add(service->calls, ticket->tenant, &ticket->call_id,
+                                             clock_now_ms(service->options.clock));
+
+    if (call != NULL) {
+        calls_name(service->calls, call, &ticket->call_ref);
+        call->connected_once = call_had_leg(service, ticket); /* E32 */
+    }
+    return call;
+}
+
 enum frame_verdict
 route_next_handle(struct service *service, const struct request *request, struct zr_builder *reply)
 {
@@ -271,15 +285,14 @@ route_next_handle(struct service *service, const struct request *request, struct
     }
     status = next_judge(service, &ticket, next->index, call);
     if (status == ZR_STATUS_OK && call == NULL) {
-        call = calls_add(service->calls, ticket.tenant, &ticket.call_id,
-                         clock_now_ms(service->options.clock));
+        call = call_learn(service, &ticket);
         if (call == NULL) {
             service->overloads++;
             return dispatch_reply(request, reply, ZR_STATUS_OVERLOADED, RETRY_AFTER_MS, NULL);
         }
-        calls_name(service->calls, call, &ticket.call_ref);
-        call->connected_once = call_had_leg(service, &ticket); /* E32 */
-        call->revision = ticket.revision;                      /* The newest that is known (M6). */
+    }
+    if (status == ZR_STATUS_OK && (call->ticket_length == 0 || call->revision < ticket.revision)) {
+        call->revision = ticket.revision; /* The newest that is known (M6). */
         call->ticket_length = (uint8_t)next->ticket_length;
         memcpy(call->ticket, next->ticket, next->ticket_length);
     }

@@ -229,4 +229,15 @@ case_teardown(void **state)
 
 #define CASE(test) cmocka_unit_test_teardown(test, case_teardown)
 
+/* The attempt `index` of that ticket ended so. */
+static inline int
+next_of(const struct zr_route_reply *routed, uint8_t index, struct zr_route_reply *reply)
+{
+    struct zr_route_next_request request = world_next_request(routed, ZR_OUTCOME_BUSY);
+
+    request.index = index;
+    memset(reply, 0, sizeof *reply);
+    return zr_route_next(world.carrier, &request, reply);
+}
+
 #endif

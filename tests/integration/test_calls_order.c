@@ -267,17 +267,6 @@ test_an_answer_to_the_older_ticket_of_the_same_contractor(void **state)
     (void)world_end(&world, &request.call_id, 1000);
 }
 
-/* The attempt `index` of that ticket ended so. */
-static int
-next_of(const struct zr_route_reply *routed, uint8_t index, struct zr_route_reply *reply)
-{
-    struct zr_route_next_request request = world_next_request(routed, ZR_OUTCOME_BUSY);
-
-    request.index = index;
-    memset(reply, 0, sizeof *reply);
-    return zr_route_next(world.carrier, &request, reply);
-}
-
 /* R35, E33: who has talked to the caller is not offered to him again: not by a repeat of the
  * question that he was the answer to, nor by an earlier place of a list. The row knows it too. */
 static void
@@ -313,103 +302,6 @@ test_e33_a_question_from_before_a_leg_is_superseded(void **state)
         assert_int_equal(reply.candidates_count, 1);
         assert_int_equal(reply.candidates[0].contractor, third);
     }
-}
-
-/* M6: a process that forgot a call numbers its revisions anew. A leg by an older process's ticket
- * says which was the newest: else phones would ring whose CONNECT is refused. */
-static void
-test_m6_a_leg_says_which_revision_is_the_newest(void **state)
-{
-    const struct pair pair = pair_make(1, FUNDS);
-    struct zr_route_request request = world_route_request(&world, pair.slot);
-    struct zr_route_reply routed;
-    struct zr_route_reply newest;
-    struct zr_route_reply forgotten;
-
-    (void)state;
-    assert_int_equal(world_route(&world, &request, &routed), 0);
-    request.caller++;
-    assert_int_equal(world_route(&world, &request, &newest), 0);
-    assert_int_equal(newest.revision, 1);
-    server_kill(&world.server);
-    server_restart(&world.server);
-    world_reconnect(&world);
-    assert_int_equal(world_route(&world, &request, &forgotten), 0);
-    assert_int_equal(forgotten.revision, 0);
-    (void)world_connect(&world, &newest);
-    assert_int_equal(next_of(&forgotten, 0, &routed), ZR_STATUS_TICKET_SUPERSEDED);
-    (void)end_caller_stays(&request.call_id, TALK_SHORT_MS);
-    assert_int_equal(next_of(&forgotten, 0, &routed), ZR_STATUS_TICKET_SUPERSEDED);
-    newest = next_rings(&newest, ZR_OUTCOME_BUSY, pair.backup);
-    (void)world_connect(&world, &newest);
-}
-
-/* R35, E44: a leg of an older ticket that is told of late, and without its CONNECT, came before the
- * newer question: that one goes on, with memory of the call and without. */
-static void
-test_r35_a_late_leg_of_an_older_ticket_stops_nobody(void **state)
-{
-    (void)state;
-    for (int restarts = 0; restarts <= 1; restarts++) {
-        const struct pair older = pair_make(1, FUNDS);
-        const struct pair newer = pair_make(1, FUNDS);
-        struct zr_route_request request = world_route_request(&world, older.slot);
-        struct zr_route_reply routed;
-        struct zr_route_reply first;
-        struct zr_route_reply reply;
-        struct zr_end_request end;
-        struct zr_settlement_reply ended;
-
-        assert_int_equal(world_route(&world, &request, &routed), 0);
-        end = world_end_request(&request.call_id, TALK_SHORT_MS);
-        end.answered_at_ms = server_advance(&world.server, 1000);
-        request.category = newer.slot.category;
-        request.zips[0] = newer.slot.zip;
-        assert_int_equal(world_route(&world, &request, &first), 0);
-        (void)world_connect(&world, &first);
-        (void)end_caller_stays(&request.call_id, TALK_SHORT_MS);
-        end.index = 0;
-        end.caller_stays = true;
-        end.ticket_length = routed.ticket_length;
-        memcpy(end.ticket, routed.ticket, sizeof end.ticket);
-        assert_int_equal(zr_end(world.carrier, &end, &ended), 0);
-        assert_int_equal(ended.contractor, older.primary);
-        if (restarts == 1) {
-            server_kill(&world.server);
-            server_restart(&world.server);
-            world_reconnect(&world);
-        }
-        assert_int_equal(next_of(&first, 0, &reply), 0);
-        assert_int_equal(reply.candidates[0].contractor, newer.backup);
-    }
-}
-
-/* R35, E33: a process that forgot the call gave another ticket the same numbers. Who answered that
- * one is the past of the older one all the same. */
-static void
-test_e33_a_question_from_before_the_restart_is_superseded(void **state)
-{
-    const struct pair before = pair_make(1, FUNDS);
-    const struct pair after = pair_make(1, FUNDS);
-    struct zr_route_request request = world_route_request(&world, before.slot);
-    struct zr_route_reply older;
-    struct zr_route_reply newer;
-    struct zr_route_reply reply;
-
-    (void)state;
-    assert_int_equal(world_route(&world, &request, &older), 0);
-    server_kill(&world.server);
-    server_restart(&world.server);
-    world_reconnect(&world);
-    request.category = after.slot.category;
-    request.zips[0] = after.slot.zip;
-    assert_int_equal(world_route(&world, &request, &newer), 0);
-    assert_int_equal(newer.revision, older.revision);
-    (void)world_connect(&world, &newer);
-    (void)end_caller_stays(&request.call_id, TALK_SHORT_MS);
-    assert_int_equal(next_of(&older, 0, &reply), ZR_STATUS_TICKET_SUPERSEDED);
-    assert_int_equal(next_of(&newer, 0, &reply), 0);
-    assert_int_equal(reply.candidates[0].contractor, after.backup);
 }
 
 /* R35, E33: of a list the second talked, and then a leg of the first is told of late: the question
@@ -481,27 +373,6 @@ test_e34_a_question_from_before_a_leg_of_an_abandoned_call(void **state)
     }
 }
 
-/* E32: a call whose leg is over is CALL_CONNECTED to ROUTE, also where this server process learned
- * of it by ROUTE_NEXT only. */
-static void
-test_e32_a_leg_of_before_the_restart(void **state)
-{
-    const struct pair pair = pair_make(1, FUNDS);
-    struct zr_route_request request = world_route_request(&world, pair.slot);
-    struct zr_route_reply first;
-    struct zr_route_reply reply;
-
-    (void)state;
-    assert_int_equal(world_route(&world, &request, &first), 0);
-    (void)world_connect(&world, &first);
-    (void)end_caller_stays(&request.call_id, TALK_SHORT_MS);
-    server_kill(&world.server);
-    server_restart(&world.server);
-    world_reconnect(&world);
-    (void)next_rings(&first, ZR_OUTCOME_BUSY, pair.backup);
-    assert_int_equal(world_route(&world, &request, &reply), ZR_STATUS_CALL_CONNECTED);
-}
-
 /* M6: who is in the newest ticket connects by an older one at the newest rate, also when ROUTE_NEXT
  * has found nobody since: that gave no newer ticket. */
 static void
@@ -570,12 +441,8 @@ main(void)
         CASE(test_a_leg_that_is_there_answers_before_the_ticket),
         CASE(test_an_answer_to_the_older_ticket_of_the_same_contractor),
         CASE(test_e33_a_question_from_before_a_leg_is_superseded),
-        CASE(test_m6_a_leg_says_which_revision_is_the_newest),
-        CASE(test_e33_a_question_from_before_the_restart_is_superseded),
         CASE(test_e33_a_late_leg_of_an_earlier_place_moves_nothing_back),
-        CASE(test_r35_a_late_leg_of_an_older_ticket_stops_nobody),
         CASE(test_e34_a_question_from_before_a_leg_of_an_abandoned_call),
-        CASE(test_e32_a_leg_of_before_the_restart),
         CASE(test_m6_the_newest_ticket_stays_when_nobody_is_left),
         CASE(test_e46_a_repeated_end_leaves_the_caller_who_stays),
     };

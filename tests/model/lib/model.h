@@ -507,7 +507,9 @@ struct model_asker {
 
 /* The server process knows the call: until its newest ticket ends. */
 bool model_remembers(const struct model *model, const struct model_call *call);
-/* ... and its newest revision has a ticket: somebody was found. */
+/* The newest ticket of the newest revision, -1 = nobody was found by it. */
+int model_newest(const struct model_call *call);
+/* The server process knows the call, and its newest revision has a ticket. */
 bool model_has_newest(const struct model *model, const struct model_call *call);
 /* The call has a lease or a leg now. */
 void model_activate(struct model *model, int call);

@@ -56,9 +56,10 @@ model_ticket_judge(const struct model *model, const struct model_ticket *ticket,
 static int
 index_in_newest(const struct model_call *call, int contractor)
 {
-    const struct model_ticket *newest = &call->tickets[call->tickets_count - 1];
+    const int at = model_newest(call);
+    const struct model_ticket *newest = at < 0 ? NULL : &call->tickets[at];
 
-    for (int i = 0; i < newest->candidates_count && newest->revision == call->revision; i++) {
+    for (int i = 0; newest != NULL && i < newest->candidates_count; i++) {
         if (newest->candidates[i].contractor == contractor) {
             return newest->attempt + i;
         }
@@ -258,7 +259,7 @@ connect_follow(const struct model *model, const struct model_call *call,
         return ZR_STATUS_TICKET_SUPERSEDED;
     }
     *index = (uint8_t)index_in_newest(call, contractor);
-    *ticket = &call->tickets[call->tickets_count - 1];
+    *ticket = &call->tickets[model_newest(call)];
     return ZR_STATUS_OK;
 }
 

@@ -129,8 +129,7 @@ end_without_index(struct model *model, int call_index, int ticket_index,
     if (!call->durable && ticket_index < 0 && !model_has_newest(model, call)) {
         return ZR_STATUS_NOT_FOUND;
     }
-    model_call_begin(call,
-                     &call->tickets[ticket_index >= 0 ? ticket_index : call->tickets_count - 1]);
+    model_call_begin(call, &call->tickets[ticket_index >= 0 ? ticket_index : model_newest(call)]);
     call->state = ZR_CALL_ABANDONED;
     reply->state = ZR_CALL_ABANDONED;
     reply->settlement = ZR_SETTLEMENT_NONE;

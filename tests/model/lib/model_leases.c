@@ -107,11 +107,21 @@ model_activate(struct model *model, int call)
     model->active[model->active_count++] = call;
 }
 
+int
+model_newest(const struct model_call *call)
+{
+    int at = call->tickets_count - 1;
+
+    while (at >= 0 && call->tickets[at].revision != call->revision) {
+        at--;
+    }
+    return at;
+}
+
 bool
 model_has_newest(const struct model *model, const struct model_call *call)
 {
-    return model_remembers(model, call) &&
-           call->tickets[call->tickets_count - 1].revision == call->revision;
+    return model_remembers(model, call) && model_newest(call) >= 0;
 }
 
 bool

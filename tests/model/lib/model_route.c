@@ -415,6 +415,7 @@ next_attempt(struct model *model, int call_index, const struct model_ticket *old
     call->tried_count = ticket->tried_count;
     memcpy(call->tried, ticket->tried, sizeof call->tried);
     ticket->revision = before.revision;
+    call->revision = before.revision; /* Not below what was known: that would be superseded. */
     ticket->first_ms = before.first_ms;
     ticket->reply.call_ref = before.reply.call_ref;
     if (!model_remembers(model, call)) {
