@@ -6,8 +6,9 @@
 # A program is a cmocka binary ("[  PASSED  ] N test(s)."), or anything else that ends with
 # "N passed, N failed"; one that prints neither counts as one test, by its exit code. A non-zero
 # exit is a failure whatever was printed; so is a program that outlives its SECONDS (300), or
-# its own bound, stated in its first 2 KiB as "run.sh: timeout N". Programs start in the
-# checkout with BUILD set to the build folder. The output of those that fail is printed.
+# its own bound, stated in its text as "run.sh: timeout N" (a binary keeps it as a constant).
+# Programs start in the checkout with BUILD set to the build folder. The output of those that fail
+# is printed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -28,10 +29,10 @@ trap 'rm -f "$output"' EXIT
 passed_total=0
 failed_total=0
 
-bound_of() { # A script may state a longer or shorter bound than the default.
+bound_of() { # A program may state a longer or shorter bound than the default.
     local own
-    own=$(head -c 2048 "$1" 2>/dev/null | tr -d '\0' |
-        sed -n 's/.*run\.sh: timeout \([0-9][0-9]*\).*/\1/p' | head -n 1)
+    own=$(grep -aom1 'run\.sh: timeout [0-9][0-9]*' "$1" 2>/dev/null | head -n 1)
+    own=${own##* }
     echo "${own:-$limit}"
 }
 
