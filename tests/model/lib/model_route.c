@@ -444,14 +444,17 @@ next_attempt(struct model *model, int call_index, const struct model_ticket *old
 
 /*
  * Who talked to the caller after that attempt: the question is of before (R35, E33). A call that is
- * remembered knows what its newest ticket asked; else everybody of a later ticket whom this one
- * does not know counts.
+ * remembered knows what its newest ticket asked; else, and for a ticket of an earlier process, all
+ * count who answered a later ticket and whom this one does not know.
  */
 static bool
 somebody_talked_since(const struct model *model, const struct model_call *call,
                       const struct model_ticket *ticket, uint8_t index)
 {
-    const bool remembers = model_remembers(model, call);
+    const struct model_ticket *last = &call->tickets[call->tickets_count - 1];
+    const bool remembers =
+        model_remembers(model, call) &&
+        memcmp(&ticket->reply.call_ref, &last->reply.call_ref, sizeof last->reply.call_ref) == 0;
 
     for (int l = 0; l < call->legs_count; l++) {
         const int contractor = call->legs[l].contractor;
