@@ -161,12 +161,11 @@ model_resume_claim(struct model *model, uint32_t tenant, const struct zr_resume_
     if (contractor < 0 || (tenant != 0 && model->contractors[contractor].tenant != tenant)) {
         return ZR_STATUS_NOT_FOUND;
     }
-    if (request->claim_id != 0 && !model->claims[claim].live) {
+    if (claim >= 0 && !model->claims[claim].live) {
         state_fill(model, claim, reply);
         return ZR_STATUS_CLAIM_ENDED;
     }
-    condition = request->claim_id == 0 ? &model->contractors[contractor].paused
-                                       : &model->claims[claim].paused;
+    condition = claim < 0 ? &model->contractors[contractor].paused : &model->claims[claim].paused;
     if (condition->on) {
         condition_lift(model, condition);
         if (claim >= 0) {
