@@ -7,6 +7,7 @@
 #include "server/domain/profile.h"
 #include "server/domain/schedule.h"
 #include "server/domain/timer.h"
+#include "server/domain/usage.h"
 
 #include <string.h>
 
@@ -132,6 +133,9 @@ profile_schedule_put_apply(struct state *state, const struct command *command,
     state_schedule_put(state, request->contractor, &row);
     contractor.profile |= PROFILE_SCHEDULE;
     state_contractor_put(state, request->contractor, &contractor);
+    if (row.version > 1) { /* The first zone acts at once (schedule.h): no date goes on into it. */
+        usage_zone_changed(state, command, request->contractor, &contractor);
+    }
     condition_unavailable_judge(state, command, request->contractor);
     *reply = (struct zr_put_reply){.commit_seq = command->seq, .version = row.version};
     return ZR_STATUS_OK;

@@ -22,9 +22,8 @@ time_earliest(uint64_t left, uint64_t right)
     return left < right ? left : right;
 }
 
-/* Instant of the zone change that is written in the row, UINT64_MAX = none. */
-static uint64_t
-zone_change_ms(const struct schedule_row *row)
+uint64_t
+schedule_zone_change_ms(const struct schedule_row *row)
 {
     return row->next_zone_day != 0 ? localtime_day_start_ms(row->zone, row->next_zone_day)
                                    : UINT64_MAX;
@@ -33,7 +32,7 @@ zone_change_ms(const struct schedule_row *row)
 uint8_t
 schedule_zone_at(const struct schedule_row *row, uint64_t now_ms)
 {
-    return now_ms < zone_change_ms(row) ? row->zone : row->next_zone;
+    return now_ms < schedule_zone_change_ms(row) ? row->zone : row->next_zone;
 }
 
 void
@@ -55,7 +54,7 @@ schedule_set_zone(struct schedule_row *row, uint8_t zone, uint64_t now_ms)
     localtime_at(&local, row->zone, now_ms);
     row->next_zone = zone;
     row->next_zone_day = local.day + 1;
-    CHECK(zone_change_ms(row) > now_ms);
+    CHECK(schedule_zone_change_ms(row) > now_ms);
 }
 
 /* ---- hours ---------------------------------------------------------------------------------- */
@@ -140,7 +139,7 @@ uint64_t
 schedule_next_edge_ms(const struct schedule_row *row, uint64_t now_ms)
 {
     const uint8_t zone = schedule_zone_at(row, now_ms);
-    const uint64_t change_ms = zone_change_ms(row);
+    const uint64_t change_ms = schedule_zone_change_ms(row);
     uint64_t edge_ms = UINT64_MAX;
 
     if (change_ms > now_ms) {

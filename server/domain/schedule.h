@@ -38,6 +38,9 @@ uint64_t schedule_next_edge_ms(const struct schedule_row *row, uint64_t now_ms);
 /* The zone by which the contractor's day is counted at that instant (localtime.h). */
 uint8_t schedule_zone_at(const struct schedule_row *row, uint64_t now_ms);
 
+/* When the change of zone that is written in the row acts, or acted; UINT64_MAX = none is. */
+uint64_t schedule_zone_change_ms(const struct schedule_row *row);
+
 /*
  * Move to another zone: the first one at once, a later one from the old zone's next midnight, so
  * that the day of a cap never ends early (M3). Takes the place of a move that is still ahead.

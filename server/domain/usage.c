@@ -7,6 +7,7 @@
 #include "server/domain/answer_rate.h"
 #include "server/domain/event.h"
 #include "server/domain/localtime.h"
+#include "server/domain/people.h"
 #include "server/domain/policy.h"
 #include "server/domain/schedule.h"
 
@@ -14,50 +15,99 @@ enum { MS_PER_S = 1000 };
 
 /* ---- windows --------------------------------------------------------------------------------- */
 
-uint8_t
-usage_zone(struct state *state, const struct command *command, uint32_t contractor,
-           const struct contractor_row *row)
+/* The clock that windows end by: a zone's, and from change_ms on another's (next_zone 0: none). */
+struct window_clock {
+    uint64_t change_ms;
+    uint8_t zone;
+    uint8_t next_zone;
+};
+
+static struct window_clock
+window_clock(struct state *state, const struct command *command, uint32_t contractor,
+             const struct contractor_row *row)
 {
+    struct window_clock clock = {.zone = contractor_zone(state, contractor, row, command->time_ms)};
     struct schedule_row schedule;
 
     if ((row->profile & PROFILE_SCHEDULE) != 0 &&
-        state_schedule_get(state, contractor, &schedule)) {
-        return schedule_zone_at(&schedule, command->time_ms);
+        state_schedule_get(state, contractor, &schedule) &&
+        schedule_zone_change_ms(&schedule) > command->time_ms) {
+        clock.next_zone = schedule.next_zone;
+        clock.change_ms = schedule_zone_change_ms(&schedule);
     }
-    return row->zone != 0 ? row->zone : localtime_zone_find("UTC");
+    return clock;
 }
 
 static uint64_t
-window_end_ms(enum zr_cap_window window, uint8_t zone, uint64_t now_ms)
+window_end_in(enum zr_cap_window window, uint8_t zone, const struct local_time *local,
+              uint64_t now_ms)
 {
-    struct local_time local;
-
-    localtime_at(&local, zone, now_ms);
     switch (window) {
     case ZR_CAP_WINDOW_HOUR:
         return localtime_hour_end_ms(zone, now_ms);
     case ZR_CAP_WINDOW_DAY:
-        return localtime_day_start_ms(zone, local.day + 1);
+        return localtime_day_start_ms(zone, local->day + 1);
     case ZR_CAP_WINDOW_MONTH:
-        return localtime_month_start_ms(zone, local.month + 1);
+        return localtime_month_start_ms(zone, local->month + 1);
     case ZR_CAP_WINDOW_TOTAL:
         break;
     }
     return UINT64_MAX;
 }
 
+/*
+ * A date or month that another zone finds unfinished goes on by that zone's clock, for it is the
+ * same one (M3 "keyed by local date"): moving west late in the evening makes no second day, and a
+ * month ends where the contractor is by then. One that is over there is over at the change.
+ */
+static uint64_t
+window_end_ms(enum zr_cap_window window, const struct window_clock *clock, uint64_t now_ms)
+{
+    struct local_time local;
+    uint64_t end_ms;
+    uint64_t next_ms;
+
+    localtime_at(&local, clock->zone, now_ms);
+    end_ms = window_end_in(window, clock->zone, &local, now_ms);
+    if (clock->next_zone == 0 || end_ms < clock->change_ms || window == ZR_CAP_WINDOW_HOUR) {
+        return end_ms;
+    }
+    next_ms = window_end_in(window, clock->next_zone, &local, now_ms);
+    return next_ms > clock->change_ms ? next_ms : clock->change_ms;
+}
+
 /* Begin the windows that are over anew. */
 static void
-windows_turn(struct usage_row *usage, uint8_t zone, uint64_t now_ms)
+windows_turn(struct usage_row *usage, const struct window_clock *clock, uint64_t now_ms)
 {
     for (unsigned i = 0; i < CAP_WINDOWS; i++) {
         if (now_ms >= usage->windows[i].end_ms) {
             usage->windows[i] = (struct usage_window){
                 .start_ms = now_ms,
-                .end_ms = window_end_ms((enum zr_cap_window)(i + 1), zone, now_ms),
+                .end_ms = window_end_ms((enum zr_cap_window)(i + 1), clock, now_ms),
             };
         }
     }
+}
+
+void
+usage_zone_changed(struct state *state, const struct command *command, uint32_t contractor,
+                   const struct contractor_row *row)
+{
+    const struct window_clock clock = window_clock(state, command, contractor, row);
+    struct usage_row usage;
+
+    if (!state_usage_get(state, contractor, &usage)) {
+        return;
+    }
+    for (unsigned i = 0; i < CAP_WINDOWS; i++) {
+        struct usage_window *window = &usage.windows[i];
+
+        if (command->time_ms < window->end_ms) {
+            window->end_ms = window_end_ms((enum zr_cap_window)(i + 1), &clock, command->time_ms);
+        }
+    }
+    state_usage_put(state, contractor, &usage);
 }
 
 static int64_t
@@ -90,10 +140,12 @@ static void
 counting_begin(struct counting *counting, struct state *state, const struct command *command,
                uint32_t contractor, const struct contractor_row *row)
 {
+    const struct window_clock clock = window_clock(state, command, contractor, row);
+
     *counting = (struct counting){
         .state = state, .command = command, .contractor = contractor, .row = *row};
     (void)state_usage_get(state, contractor, &counting->usage);
-    windows_turn(&counting->usage, usage_zone(state, command, contractor, row), command->time_ms);
+    windows_turn(&counting->usage, &clock, command->time_ms);
     counting->before = counting->usage;
 }
 

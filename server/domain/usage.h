@@ -49,8 +49,11 @@ struct usage_settlement {
 void usage_settle(struct state *state, const struct command *command, uint32_t contractor,
                   const struct contractor_row *row, const struct usage_settlement *settlement);
 
-/* The zone by which the contractor's hours and days are counted (M3). */
-uint8_t usage_zone(struct state *state, const struct command *command, uint32_t contractor,
-                   const struct contractor_row *row);
+/*
+ * The schedule, already put, names another zone for later, or takes one back: windows that have
+ * begun end by the clock that there will be (M3 "A change of time zone").
+ */
+void usage_zone_changed(struct state *state, const struct command *command, uint32_t contractor,
+                        const struct contractor_row *row);
 
 #endif

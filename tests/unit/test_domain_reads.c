@@ -4,6 +4,7 @@
  */
 #include "server/domain/eligibility.h"
 #include "server/domain/localtime.h"
+#include "server/domain/people.h"
 #include "server/domain/usage.h"
 #include "tests/lib/domain_titles.h"
 
@@ -190,7 +191,6 @@ static void
 test_r34_an_office_without_a_zone_lives_by_utc(void **state)
 {
     struct domain_world *world = *state;
-    const struct command now = {.seq = 1, .time_ms = world->now_ms};
     const uint8_t utc = localtime_zone_find("UTC");
     struct contractor_row row;
     struct zr_profile_get_request get = {.contractor = dw_contractor(world, 0)};
@@ -199,7 +199,7 @@ test_r34_an_office_without_a_zone_lives_by_utc(void **state)
     row = dt_contractor_row(world, get.contractor);
     row.zone = 0;
     state_contractor_put(&world->state, get.contractor, &row);
-    assert_int_equal(usage_zone(&world->state, &now, get.contractor, &row), utc);
+    assert_int_equal(contractor_zone(&world->state, get.contractor, &row, world->now_ms), utc);
     assert_int_equal(dw_run(world, dw_portal, ZR_OP_SCHEDULE_GET, &get), ZR_STATUS_OK);
     assert_string_equal(world->reply.schedule_get_reply.timezone, "UTC");
     assert_int_equal(dw_run(world, dw_portal, ZR_OP_SCHEDULE_PUT, &put), ZR_STATUS_OK);

@@ -6,6 +6,7 @@
 #include "server/domain/usage.h"
 #include "tests/lib/domain_world.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { OFFERED = 0 };
@@ -138,6 +139,99 @@ test_days_of_23_and_25_hours_are_days(void **state)
         world->now_ms = start_ms + days[i].hours * 3600 * 1000;
         ring(world, contractor, OFFERED);
         assert_int_equal(usage(world, contractor).windows[ZR_CAP_WINDOW_DAY - 1].calls, 1);
+    }
+}
+
+/* ---- a change of zone (M3) ------------------------------------------------------------------ */
+
+static void
+move_to(struct domain_world *world, uint32_t contractor, const char *zone)
+{
+    struct zr_schedule_put_request request = {.contractor = contractor};
+    struct schedule_row row;
+
+    if (state_schedule_get(&world->state, contractor, &row)) {
+        request.expected_version = row.version;
+    }
+    (void)snprintf(request.timezone, sizeof request.timezone, "%s", zone);
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_SCHEDULE_PUT, &request), ZR_STATUS_OK);
+}
+
+/* The count of rings in the window once one more has begun at that time. */
+static uint32_t
+ring_at(struct domain_world *world, uint32_t contractor, uint8_t window, uint64_t time_ms)
+{
+    assert_true(time_ms >= world->now_ms);
+    dw_advance(world, time_ms - world->now_ms);
+    ring(world, contractor, OFFERED);
+    return usage(world, contractor).windows[window - 1].calls;
+}
+
+/* Caps are keyed by local date: who moves west has the evening of the same date twice, and one cap
+ * for it. */
+static void
+test_a_move_west_gives_a_date_no_second_cap(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 0);
+    const int32_t day = days_from_civil(2026, 2, 10);
+    const uint64_t old_ms =
+        localtime_day_start_ms(localtime_zone_find("America/New_York"), day + 1);
+    const uint64_t new_ms =
+        localtime_day_start_ms(localtime_zone_find("America/Los_Angeles"), day + 1);
+
+    move_to(world, contractor, "America/New_York");
+    cap(world, contractor, ZR_CAP_WINDOW_DAY, ZR_CAP_MEASURE_CALLS, 10);
+    assert_int_equal(ring_at(world, contractor, ZR_CAP_WINDOW_DAY, old_ms - 8 * 3600000), 1);
+    move_to(world, contractor, "America/Los_Angeles");
+    assert_int_equal(ring_at(world, contractor, ZR_CAP_WINDOW_DAY, old_ms - 1), 2);
+    assert_int_equal(ring_at(world, contractor, ZR_CAP_WINDOW_DAY, old_ms), 3);
+    assert_int_equal(ring_at(world, contractor, ZR_CAP_WINDOW_DAY, new_ms - 1), 4);
+    assert_int_equal(ring_at(world, contractor, ZR_CAP_WINDOW_DAY, new_ms), 1);
+}
+
+/* A month is over where the contractor is by then, and not where it was when the month began. */
+static void
+test_a_month_ends_by_the_zone_of_its_end(void **state)
+{
+    static const char *const zones[][2] = {{"America/New_York", "America/Los_Angeles"},
+                                           {"America/Los_Angeles", "America/New_York"}};
+    const int32_t march = (2026 - 1970) * 12 + 2;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct domain_world *world = *state;
+        const uint32_t contractor = dw_contractor(world, 0);
+        const uint64_t end_ms =
+            localtime_month_start_ms(localtime_zone_find(zones[i][1]), march + 12 * (int32_t)i);
+
+        move_to(world, contractor, zones[i][0]);
+        cap(world, contractor, ZR_CAP_WINDOW_MONTH, ZR_CAP_MEASURE_CALLS, 10);
+        assert_int_equal(ring_at(world, contractor, ZR_CAP_WINDOW_MONTH, end_ms - 15 * DW_DAY_MS),
+                         1);
+        move_to(world, contractor, zones[i][1]);
+        assert_int_equal(ring_at(world, contractor, ZR_CAP_WINDOW_MONTH, end_ms - 1), 2);
+        assert_int_equal(ring_at(world, contractor, ZR_CAP_WINDOW_MONTH, end_ms), 1);
+    }
+}
+
+/* A move that is taken back before it acted leaves day and month as they were. */
+static void
+test_a_move_taken_back_moves_no_window(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractor = dw_contractor(world, 0);
+    struct usage_row before;
+    struct usage_row after;
+
+    move_to(world, contractor, "America/New_York");
+    ring(world, contractor, OFFERED);
+    before = usage(world, contractor);
+    move_to(world, contractor, "America/Los_Angeles");
+    ring(world, contractor, OFFERED);
+    move_to(world, contractor, "America/New_York");
+    after = usage(world, contractor);
+    for (int i = 0; i < CAP_WINDOWS; i++) {
+        assert_true(after.windows[i].end_ms == before.windows[i].end_ms);
     }
 }
 
@@ -294,6 +388,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         DW_TEST(test_rings_are_counted_by_local_windows),
+        DW_TEST(test_a_move_west_gives_a_date_no_second_cap),
+        DW_TEST(test_a_month_ends_by_the_zone_of_its_end),
+        DW_TEST(test_a_move_taken_back_moves_no_window),
         DW_TEST(test_days_of_23_and_25_hours_are_days),
         DW_TEST(test_misses_in_a_row_cool_down),
         DW_TEST(test_failures_in_a_row_take_the_destination_down),
