@@ -3,7 +3,8 @@
  *
  * A pause keeps the title for `pause_grace`. Pausing again less than seven days after a RESUME goes
  * on with the old clock, or a day of work a fortnight would hold a title for ever; where that
- * clock has run out meanwhile, the title goes at once.
+ * clock has run out meanwhile, the title goes at once. A clock that ran out while the pause lasted
+ * has done what it does: only backups are left of it, and who gets a title later starts anew.
  */
 #include "protocol/check.h"
 #include "server/domain/claim.h"
@@ -25,6 +26,13 @@ claim_find_own(struct state *state, const struct command *command, uint64_t clai
            command_owns(command, claim->contractor, contractor);
 }
 
+/* Was it resumed before its deadline, and less than seven days ago? */
+static bool
+pause_goes_on(const struct pause_clock *pause, uint64_t now_ms)
+{
+    return pause->resumed_ms < pause->deadline_ms && now_ms < pause->resumed_ms + OLD_CLOCK_MS;
+}
+
 /* Start the pause: the old deadline while its clock goes on, else a new one. */
 static struct condition_clock
 pause_start(struct state *state, const struct command *command, struct pause_clock *pause,
@@ -35,7 +43,7 @@ pause_start(struct state *state, const struct command *command, struct pause_clo
 
     (void)policy_for_slot(state, key->zip, key->category, &policy);
     clock.grace_ms = (uint64_t)policy.pause_grace_s * MS_PER_S;
-    if (pause->deadline_ms == 0 || command->time_ms >= pause->resumed_ms + OLD_CLOCK_MS) {
+    if (!pause_goes_on(pause, command->time_ms)) {
         pause->deadline_ms = command->time_ms + clock.grace_ms;
     }
     clock.deadline_ms = pause->deadline_ms;

@@ -135,6 +135,46 @@ test_a_day_of_work_stops_no_clock(void **state)
     dt_assert_forfeited(world, mark, cascade.claims[0], CONDITION_PAUSED);
 }
 
+/* M2: a backup's clock that ran out while it was paused is over, and takes no title that it got
+ * after it came back: its next pause has a grace of its own. The contractor's own clock is alike.
+ */
+static void
+test_a_clock_that_ran_out_is_not_continued(void **state)
+{
+    for (int whole = 0; whole < 2; whole++) {
+        struct domain_world *world = *state;
+        const uint32_t primary = dw_contractor(world, DT_MONEY);
+        const uint32_t backup = dw_contractor(world, DT_MONEY);
+        const struct zr_claim_request elsewhere = {
+            .op_id = dw_id(world),
+            .contractor = primary,
+            .slots_count = 1,
+            .slots = {{DW_ZIP_2, whole ? DW_CATEGORY : DW_CATEGORY_2}}};
+        struct zr_claim_request behind = elsewhere;
+        uint64_t claim_id;
+
+        assert_int_equal(dw_run(world, dw_portal, ZR_OP_CLAIM, &elsewhere), ZR_STATUS_OK);
+        behind.op_id = dw_id(world);
+        behind.contractor = backup;
+        behind.accept_backup = true;
+        assert_int_equal(dw_run(world, dw_portal, ZR_OP_CLAIM, &behind), ZR_STATUS_OK);
+        claim_id = world->reply.claim_reply.results[0].claim_id;
+        assert_int_equal(dt_pause(world, whole ? 0 : claim_id, backup), ZR_STATUS_OK);
+        dw_advance(world, 20 * DW_DAY_MS);
+        assert_int_equal(dt_resume(world, whole ? 0 : claim_id, backup), ZR_STATUS_OK);
+        dw_policy_without_offers(world);
+        assert_int_equal(dt_release(world, claim_id - 1, ZR_RELEASE_NOW), ZR_STATUS_OK);
+        assert_int_equal(dt_claim_row(world, claim_id).title, ZR_TITLE_PRIMARY);
+        dw_advance(world, DW_DAY_MS);
+        assert_int_equal(dt_pause(world, whole ? 0 : claim_id, backup), ZR_STATUS_OK);
+        assert_int_equal(dt_state(world, claim_id), whole ? ZR_CLAIM_LIVE : ZR_CLAIM_PAUSED);
+        dw_advance(world, PAUSE_MS - 1);
+        assert_int_equal(dt_claim_row(world, claim_id).ended_ms, 0);
+        dw_advance(world, 1);
+        assert_int_equal(dt_state(world, claim_id), ZR_CLAIM_FORFEITED);
+    }
+}
+
 /* "0 as a grace means at once": before the next command. */
 static void
 test_a_grace_of_zero_forfeits_at_once(void **state)
@@ -401,6 +441,7 @@ main(void)
         DW_TEST(test_a_slots_own_grace_rules_its_pause),
         DW_TEST(test_a_contractor_pauses_in_every_slot),
         DW_TEST(test_a_day_of_work_stops_no_clock),
+        DW_TEST(test_a_clock_that_ran_out_is_not_continued),
         DW_TEST(test_a_grace_of_zero_forfeits_at_once),
         DW_TEST(test_a_primary_is_warned_twice),
         DW_TEST(test_a_topup_in_time_keeps_the_title),

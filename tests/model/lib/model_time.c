@@ -56,7 +56,8 @@ model_pause(struct model *model, struct model_condition *condition, uint64_t gra
     if (condition->on) {
         return;
     }
-    if (lifted_ms != 0 && model->now_ms - lifted_ms < PAUSE_RESUME_DAYS * MODEL_DAY_MS) {
+    if (lifted_ms != 0 && lifted_ms < condition->deadline_ms && /* Else it is over, not old. */
+        model->now_ms - lifted_ms < PAUSE_RESUME_DAYS * MODEL_DAY_MS) {
         model_condition_set(model, condition, condition->deadline_ms, condition->grace_ms);
         return;
     }
