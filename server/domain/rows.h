@@ -193,12 +193,12 @@ struct schedule_row {
     uint8_t hours[SCHEDULE_HOURS_BYTES]; /* Bit q of the week = open; bit 0 of byte 0 is Monday
                                             00:00. */
     uint8_t zone;                        /* localtime.h */
-    uint8_t next_zone;
+    uint8_t next_zone;                   /* 0 = no change is ahead or was. */
     uint8_t exceptions_count;
     uint8_t vacations_count;
     uint32_t version;
-    int32_t next_zone_day; /* From this day of the old zone on, next_zone is the zone; 0 = none. */
-    uint64_t armed_ms;     /* The edge that a TIMER_SCHEDULE waits for; 0 = none does. */
+    int32_t next_zone_day;         /* From this day of the old zone on, next_zone is the zone. */
+    uint64_t armed_ms;             /* The edge that a TIMER_SCHEDULE waits for; 0 = none does. */
     uint64_t unavailable_until_ms; /* Exclusive; 0 = not set. */
     struct schedule_exception exceptions[SCHEDULE_EXCEPTIONS_MAX];
     struct schedule_vacation vacations[SCHEDULE_VACATIONS_MAX];

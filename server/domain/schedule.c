@@ -25,8 +25,7 @@ time_earliest(uint64_t left, uint64_t right)
 uint64_t
 schedule_zone_change_ms(const struct schedule_row *row)
 {
-    return row->next_zone_day != 0 ? localtime_day_start_ms(row->zone, row->next_zone_day)
-                                   : UINT64_MAX;
+    return row->next_zone != 0 ? localtime_day_start_ms(row->zone, row->next_zone_day) : UINT64_MAX;
 }
 
 uint8_t
@@ -192,7 +191,7 @@ schedule_check(const struct schedule_row *row)
     CHECK(row->vacations_count <= SCHEDULE_VACATIONS_MAX);
     CHECK(row->zone != 0);
     CHECK(row->next_zone_day >= 0);
-    CHECK((row->next_zone_day != 0) == (row->next_zone != 0));
+    CHECK(row->next_zone_day == 0 || row->next_zone != 0); /* Day 0 is 1970-01-01. */
     for (int i = 0; i < row->exceptions_count; i++) {
         CHECK(row->exceptions[i].open_quarter <= row->exceptions[i].close_quarter);
         CHECK(row->exceptions[i].close_quarter <= LOCALTIME_DAY_QUARTERS);

@@ -349,6 +349,21 @@ test_a_zone_change_waits_for_a_short_day(void **state)
     assert_int_equal(schedule_next_edge_ms(&row, day_ms), day_ms + 23 * HOUR_MS);
 }
 
+/* A machine whose clock died begins in 1970, where it is still 1969 west of Greenwich. */
+static void
+test_a_zone_changes_at_the_first_midnight_of_1970(void **state)
+{
+    struct schedule_row row = office_hours_in("America/New_York");
+    const uint8_t los_angeles = localtime_zone_find("America/Los_Angeles");
+
+    (void)state;
+    schedule_set_zone(&row, los_angeles, HOUR_MS);
+    schedule_check(&row);
+    assert_int_equal(schedule_next_edge_ms(&row, HOUR_MS), 5 * HOUR_MS);
+    assert_int_not_equal(schedule_zone_at(&row, 5 * HOUR_MS - 1), los_angeles);
+    assert_int_equal(schedule_zone_at(&row, 5 * HOUR_MS), los_angeles);
+}
+
 /* The first zone acts at once; a later change replaces one ahead, and one behind is kept. */
 static void
 test_the_last_zone_set_counts(void **state)
@@ -526,8 +541,9 @@ test_a_broken_row_does_not_pass(void **state)
     row.vacations_count = SCHEDULE_VACATIONS_MAX + 1;
     expect_assert_failure(schedule_check(&row));
     row = good;
-    row.next_zone = 2; /* Without its day. */
+    row.next_zone_day = 20000; /* Without its zone. */
     expect_assert_failure(schedule_check(&row));
+    row.next_zone = 2;
     row.next_zone_day = -1;
     expect_assert_failure(schedule_check(&row));
     row = good;
@@ -573,6 +589,7 @@ main(void)
         cmocka_unit_test(test_unavailable_until_is_exclusive),
         cmocka_unit_test(test_a_zone_changes_at_the_old_zones_midnight),
         cmocka_unit_test(test_a_zone_change_waits_for_a_short_day),
+        cmocka_unit_test(test_a_zone_changes_at_the_first_midnight_of_1970),
         cmocka_unit_test(test_the_last_zone_set_counts),
         cmocka_unit_test(test_a_judgement_holds_until_it_says),
         cmocka_unit_test(test_unavailable_changes_at_edges_only),
