@@ -26,8 +26,7 @@ status_judge(const struct contractor_row *row, uint8_t status)
     return status_is_closing(row->status) && back ? ZR_STATUS_ACCOUNT_CLOSED : ZR_STATUS_OK;
 }
 
-/* SUSPENDED: its titles have 14 days, offers of a title are taken back. A clock goes on until it is
- * APPROVED. */
+/* Its titles have 14 days. The clock goes on until it is APPROVED. */
 static void
 suspend(struct state *state, const struct command *command, uint32_t contractor,
         struct contractor_row *row)
@@ -40,8 +39,6 @@ suspend(struct state *state, const struct command *command, uint32_t contractor,
         row->suspended_deadline_ms = clock.deadline_ms;
         condition_arm_contractor(state, command, contractor, &clock);
     }
-    timer_set_work(state, command,
-                   &(struct timer_row){.kind = TIMER_CANCEL_OFFERS, .contractor = contractor});
 }
 
 /* Claims, offers and places on waitlists end now, the money in 30 days (payout.h). */
@@ -68,12 +65,18 @@ status_change(struct state *state, const struct command *command, uint32_t contr
         break;
     case ZR_CONTRACTOR_SUSPENDED:
         suspend(state, command, contractor, row);
+        /* Offers of a title are taken back. */
+        timer_set_work(state, command,
+                       &(struct timer_row){.kind = TIMER_CANCEL_OFFERS, .contractor = contractor});
         break;
     case ZR_CONTRACTOR_CLOSING:
     case ZR_CONTRACTOR_CLOSED:
         start_closing(state, command, contractor, row);
         break;
     case ZR_CONTRACTOR_PENDING:
+        if (row->claims > 0) { /* Approved no more: a title must not be held by this for ever. */
+            suspend(state, command, contractor, row);
+        }
         break;
     }
 }

@@ -175,6 +175,26 @@ test_a_clock_that_ran_out_is_not_continued(void **state)
     }
 }
 
+/* M2: whoever is approved no more has the clock of one who is suspended, whatever it is called: he
+ * is not rung, and a title is not held by that for ever. */
+static void
+test_taking_an_approval_back_is_a_suspension(void **state)
+{
+    struct domain_world *world = *state;
+    const struct dt_cascade cascade = dt_pair(world, DT_MONEY);
+    const uint64_t mark = dt_mark(world);
+
+    dw_set_status(world, cascade.contractors[0], ZR_CONTRACTOR_PENDING);
+    assert_int_equal(dt_conditions(world, cascade.claims[0]), CONDITION_SUSPENDED);
+    dw_advance(world, 14 * DW_DAY_MS - 1);
+    assert_int_equal(dt_rank(world, cascade.claims[0]), 1);
+    dw_advance(world, 1);
+    dt_assert_forfeited(world, mark, cascade.claims[0], CONDITION_SUSPENDED);
+    dw_set_status(world, cascade.contractors[1], ZR_CONTRACTOR_PENDING);
+    dw_set_status(world, cascade.contractors[1], ZR_CONTRACTOR_APPROVED);
+    assert_int_equal(dt_conditions(world, cascade.claims[1]), 0);
+}
+
 /* "0 as a grace means at once": before the next command. */
 static void
 test_a_grace_of_zero_forfeits_at_once(void **state)
@@ -442,6 +462,7 @@ main(void)
         DW_TEST(test_a_contractor_pauses_in_every_slot),
         DW_TEST(test_a_day_of_work_stops_no_clock),
         DW_TEST(test_a_clock_that_ran_out_is_not_continued),
+        DW_TEST(test_taking_an_approval_back_is_a_suspension),
         DW_TEST(test_a_grace_of_zero_forfeits_at_once),
         DW_TEST(test_a_primary_is_warned_twice),
         DW_TEST(test_a_topup_in_time_keeps_the_title),
