@@ -71,11 +71,30 @@ has_room_for_head(const struct slot_row *slot, uint8_t max_positions)
            slot->title_state != ZR_TITLE_STATE_OFFERED;
 }
 
+/* Nobody can CLAIM the slot now, its head least of all. */
+static bool
+is_withdrawn(struct slot_change *change)
+{
+    struct category_row category;
+
+    return !claim_is_offered(change->state, change->zip, change->category, &category);
+}
+
+/* Nobody can take "at once" what he has to CLAIM; and while the slot is withdrawn to ask the head
+ * once a day is often enough. */
+static uint64_t
+reservation_window_ms(struct slot_change *change)
+{
+    const uint64_t window_ms = (uint64_t)change->policy.offer_window_s * MS_PER_S;
+    const bool too_short = window_ms == 0 || (window_ms < RESERVATION_MS && is_withdrawn(change));
+
+    return too_short ? RESERVATION_MS : window_ms;
+}
+
 void
 waitlist_settle(struct slot_change *change)
 {
     struct slot_row *slot = &change->slot;
-    uint64_t window_ms = (uint64_t)change->policy.offer_window_s * MS_PER_S;
     uint32_t head;
 
     if (slot->reserved_contractor != 0 && slot->claims_count >= change->policy.max_positions) {
@@ -86,11 +105,8 @@ waitlist_settle(struct slot_change *change)
         state_waitlist_next(change->state, change->zip, change->category, 0, &head) == 0) {
         return;
     }
-    if (window_ms == 0) {
-        window_ms = RESERVATION_MS; /* Nobody can take "at once" what he has to CLAIM. */
-    }
     slot->reserved_contractor = head;
-    slot->reserved_deadline_ms = change->command->time_ms + window_ms;
+    slot->reserved_deadline_ms = change->command->time_ms + reservation_window_ms(change);
     timer_set(change->state, slot->reserved_deadline_ms,
               &(struct timer_row){.kind = TIMER_RESERVATION,
                                   .zip = change->zip,
@@ -256,8 +272,12 @@ waitlist_timer(struct state *state, const struct command *command, const struct 
     if (!reservation_find(&change, state, command, timer)) {
         return false;
     }
-    /* Whoever let it pass is off the list; the commit makes the next one head. */
-    (void)waitlist_drop(&change, change.slot.reserved_contractor);
+    if (is_withdrawn(&change)) {
+        reservation_clear(&change.slot); /* The commit makes it anew, for the same head. */
+    } else {
+        /* Whoever let it pass is off the list; the commit makes the next one head. */
+        (void)waitlist_drop(&change, change.slot.reserved_contractor);
+    }
     slot_change_commit(&change);
     return true;
 }
