@@ -256,10 +256,13 @@ count_miss(struct counting *counting, const struct zr_ring_fact *ring,
     struct usage_row *usage = &counting->usage;
 
     count_failure(counting, ring);
+    if (policy->cooldown_misses == 0) {
+        return; /* Some of these come here for other reasons, some never do: none is counted. */
+    }
     if (usage->misses < UINT16_MAX) {
         usage->misses++;
     }
-    if (policy->cooldown_misses == 0 || usage->misses < policy->cooldown_misses) {
+    if (usage->misses < policy->cooldown_misses) {
         return;
     }
     usage->misses = 0;

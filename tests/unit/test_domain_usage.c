@@ -264,6 +264,29 @@ test_misses_in_a_row_cool_down(void **state)
     assert_int_equal(events(world, ZR_EVENT_CALL_MISSED), 6);
 }
 
+/* R36: a row of misses is what a policy with a cool-down saw: whether there is a cap on CALLS,
+ * which has every ring noted, is all the same. */
+static void
+test_a_row_of_misses_knows_no_caps(void **state)
+{
+    struct domain_world *world = *state;
+    const uint32_t contractors[] = {dw_contractor(world, 0), dw_contractor(world, 0)};
+
+    cap(world, contractors[1], ZR_CAP_WINDOW_DAY, ZR_CAP_MEASURE_CALLS, 100);
+    for (int i = 0; i < 2; i++) {
+        put_cooldown(world, 0, 0);
+        ring(world, contractors[i], ZR_OUTCOME_NO_ANSWER);
+        ring(world, contractors[i], ZR_OUTCOME_FAILED);
+        put_cooldown(world, 3, 600);
+        ring(world, contractors[i], ZR_OUTCOME_NO_ANSWER);
+        ring(world, contractors[i], ZR_OUTCOME_NO_ANSWER);
+        assert_int_equal(usage(world, contractors[i]).cooldown_until_ms, 0);
+        ring(world, contractors[i], ZR_OUTCOME_NO_ANSWER);
+        assert_int_equal(usage(world, contractors[i]).cooldown_until_ms,
+                         world->now_ms + 600 * DW_SECOND_MS);
+    }
+}
+
 /* M3 DEST_DOWN: three FAILED in a row; a phone that rings ends the row. */
 static void
 test_failures_in_a_row_take_the_destination_down(void **state)
@@ -393,6 +416,7 @@ main(void)
         DW_TEST(test_a_move_taken_back_moves_no_window),
         DW_TEST(test_days_of_23_and_25_hours_are_days),
         DW_TEST(test_misses_in_a_row_cool_down),
+        DW_TEST(test_a_row_of_misses_knows_no_caps),
         DW_TEST(test_failures_in_a_row_take_the_destination_down),
         DW_TEST(test_spend_is_holds_and_charges),
         DW_TEST(test_the_first_cap_finds_what_was_spent),

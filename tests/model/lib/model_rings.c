@@ -59,23 +59,15 @@ model_ring_begin(struct model *model, int call_index, const struct model_ticket 
     model_caps_judge(model, contractor);
 }
 
-/* Misses in a row, where somebody looks at them, and failures in a row. */
+/* Misses in a row, where a policy rests whoever has them, and failures in a row. */
 static void
 misses_judge(struct model *model, int contractor, const struct model_policy *policy,
              uint8_t outcome)
 {
     struct model_contractor *who = &model->contractors[contractor];
 
-    if (outcome != ZR_OUTCOME_FAILED) {
-        const bool ends_failures = who->failed_row > 0;
-
-        who->failed_row = 0;
-        if (!ends_failures && policy->cooldown_misses == 0 && !ring_counts(model, contractor)) {
-            return;
-        }
-    }
-    who->failed_row = (uint8_t)(who->failed_row + (outcome == ZR_OUTCOME_FAILED));
-    who->misses++;
+    who->failed_row = outcome == ZR_OUTCOME_FAILED ? (uint8_t)(who->failed_row + 1) : 0;
+    who->misses = (uint8_t)(who->misses + (policy->cooldown_misses > 0));
     if (policy->cooldown_misses > 0 && who->misses >= policy->cooldown_misses) {
         who->misses = 0;
         who->cooldown_until_ms = model->now_ms + policy->cooldown_s * MODEL_SECOND_MS;
