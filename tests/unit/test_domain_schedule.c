@@ -354,14 +354,13 @@ static void
 test_a_zone_changes_at_the_first_midnight_of_1970(void **state)
 {
     struct schedule_row row = office_hours_in("America/New_York");
-    const uint8_t los_angeles = localtime_zone_find("America/Los_Angeles");
+    const uint8_t guam = localtime_zone_find("Pacific/Guam");
 
     (void)state;
-    schedule_set_zone(&row, los_angeles, HOUR_MS);
+    schedule_set_zone(&row, guam, HOUR_MS);
     schedule_check(&row);
-    assert_int_equal(schedule_next_edge_ms(&row, HOUR_MS), 5 * HOUR_MS);
-    assert_int_not_equal(schedule_zone_at(&row, 5 * HOUR_MS - 1), los_angeles);
-    assert_int_equal(schedule_zone_at(&row, 5 * HOUR_MS), los_angeles);
+    assert_int_not_equal(schedule_zone_at(&row, 5 * HOUR_MS - 1), guam);
+    assert_int_equal(schedule_zone_at(&row, 5 * HOUR_MS), guam);
 }
 
 /* The first zone acts at once; a later change replaces one ahead, and one behind is kept. */
@@ -543,7 +542,6 @@ test_a_broken_row_does_not_pass(void **state)
     row = good;
     row.next_zone_day = 20000; /* Without its zone. */
     expect_assert_failure(schedule_check(&row));
-    row.next_zone = 2;
     row.next_zone_day = -1;
     expect_assert_failure(schedule_check(&row));
     row = good;
