@@ -6,6 +6,7 @@
 #include "protocol/check.h"
 #include "server/domain/localtime.h"
 #include "server/domain/schedule.h"
+#include "server/domain/usage.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -155,6 +156,7 @@ people_contractor_put_apply(struct state *state, const struct command *command,
     uint32_t contractor = 0;
     const bool exists = state_contractor_find(state, &request->contractor_id, &contractor);
     const char *wrong = contractor_wrong_field(request);
+    uint8_t zone_before;
     struct zip_row zip;
 
     if (wrong != NULL) {
@@ -182,9 +184,13 @@ people_contractor_put_apply(struct state *state, const struct command *command,
         row.status = ZR_CONTRACTOR_PENDING;
         state_contractor_bind(state, &request->contractor_id, contractor);
     }
+    zone_before = contractor_zone(state, contractor, &row, command->time_ms);
     contractor_fill(&row, request);
     row.zone = localtime_zone_find(zip.timezone);
     state_contractor_put(state, contractor, &row);
+    if (contractor_zone(state, contractor, &row, command->time_ms) != zone_before) {
+        usage_zone_changed(state, command, contractor, &row, zone_before);
+    }
     *reply = (struct zr_contractor_put_reply){
         .commit_seq = command->seq, .contractor = contractor, .version = row.version};
     return ZR_STATUS_OK;

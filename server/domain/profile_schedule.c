@@ -4,6 +4,7 @@
 #include "protocol/check.h"
 #include "server/domain/condition.h"
 #include "server/domain/localtime.h"
+#include "server/domain/people.h"
 #include "server/domain/profile.h"
 #include "server/domain/schedule.h"
 #include "server/domain/timer.h"
@@ -110,6 +111,7 @@ profile_schedule_put_apply(struct state *state, const struct command *command,
     const char *wrong = schedule_wrong_field(request);
     struct contractor_row contractor;
     struct schedule_row row = {.version = 0};
+    uint8_t zone_before;
     uint8_t zone;
 
     if (wrong != NULL) {
@@ -124,6 +126,7 @@ profile_schedule_put_apply(struct state *state, const struct command *command,
     if (row.version != request->expected_version) {
         return ZR_STATUS_VERSION_CONFLICT;
     }
+    zone_before = contractor_zone(state, request->contractor, &contractor, command->time_ms);
     zone = request->timezone[0] != '\0' ? localtime_zone_find(request->timezone) : contractor.zone;
     schedule_set_zone(&row, zone != 0 ? zone : localtime_zone_find("UTC"), command->time_ms);
     schedule_from_wire(&row, request);
@@ -133,9 +136,7 @@ profile_schedule_put_apply(struct state *state, const struct command *command,
     state_schedule_put(state, request->contractor, &row);
     contractor.profile |= PROFILE_SCHEDULE;
     state_contractor_put(state, request->contractor, &contractor);
-    if (row.version > 1) { /* The first zone acts at once (schedule.h): no date goes on into it. */
-        usage_zone_changed(state, command, request->contractor, &contractor);
-    }
+    usage_zone_changed(state, command, request->contractor, &contractor, zone_before);
     condition_unavailable_judge(state, command, request->contractor);
     *reply = (struct zr_put_reply){.commit_seq = command->seq, .version = row.version};
     return ZR_STATUS_OK;

@@ -90,21 +90,37 @@ windows_turn(struct usage_row *usage, const struct window_clock *clock, uint64_t
     }
 }
 
+/* Has the window's date or month of the zone before gone by in that of now? */
+static bool
+window_is_over(enum zr_cap_window window, const struct local_time *before,
+               const struct local_time *now)
+{
+    return (window == ZR_CAP_WINDOW_DAY && now->day > before->day) ||
+           (window == ZR_CAP_WINDOW_MONTH && now->month > before->month);
+}
+
 void
 usage_zone_changed(struct state *state, const struct command *command, uint32_t contractor,
-                   const struct contractor_row *row)
+                   const struct contractor_row *row, uint8_t zone_before)
 {
     const struct window_clock clock = window_clock(state, command, contractor, row);
+    struct local_time before;
+    struct local_time now;
     struct usage_row usage;
 
     if (!state_usage_get(state, contractor, &usage)) {
         return;
     }
+    localtime_at(&before, zone_before, command->time_ms);
+    localtime_at(&now, clock.zone, command->time_ms);
     for (unsigned i = 0; i < CAP_WINDOWS; i++) {
-        struct usage_window *window = &usage.windows[i];
+        const enum zr_cap_window window = (enum zr_cap_window)(i + 1);
+        uint64_t *end_ms = &usage.windows[i].end_ms;
 
-        if (command->time_ms < window->end_ms) {
-            window->end_ms = window_end_ms((enum zr_cap_window)(i + 1), &clock, command->time_ms);
+        if (command->time_ms < *end_ms) {
+            *end_ms = window_is_over(window, &before, &now)
+                          ? command->time_ms
+                          : window_end_ms(window, &clock, command->time_ms);
         }
     }
     state_usage_put(state, contractor, &usage);

@@ -50,10 +50,11 @@ void usage_settle(struct state *state, const struct command *command, uint32_t c
                   const struct contractor_row *row, const struct usage_settlement *settlement);
 
 /*
- * The schedule, already put, names another zone for later, or takes one back: windows that have
- * begun end by the clock that there will be (M3 "A change of time zone").
+ * Schedule and contractor, already put, name another zone than before, at once or for later, or
+ * take a move back: a window whose date or month is not over there goes on, and ends by the clock
+ * that there will be (M3 "A change of time zone"). `zone_before` is what contractor_zone() said.
  */
 void usage_zone_changed(struct state *state, const struct command *command, uint32_t contractor,
-                        const struct contractor_row *row);
+                        const struct contractor_row *row, uint8_t zone_before);
 
 #endif

@@ -235,6 +235,69 @@ test_a_move_taken_back_moves_no_window(void **state)
     }
 }
 
+/* A zone that acts at once, of a first schedule or a new office, keeps the count of a date that
+ * goes on, and ends that of one that is over there. */
+static void
+test_a_zone_at_once_keeps_the_date_too(void **state)
+{
+    static const struct {
+        const char *zone;
+        uint64_t hour; /* In Chicago, of a February 28. */
+        uint32_t days; /* Rings of the date and of the month, once one more has begun. */
+        uint32_t months;
+    } rows[] = {
+        {"America/Los_Angeles", 23, 2, 2}, /* 21:00 there: and on until its midnight. */
+        {"America/New_York", 12, 2, 2},
+        {"America/New_York", 23, 1, 1}, /* March has begun there. */
+        {"Pacific/Guam", 12, 1, 1},
+    };
+    struct domain_world *world = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const uint32_t contractor = dw_contractor(world, 0);
+        const uint8_t zone = localtime_zone_find(rows[i].zone);
+
+        world->now_ms = localtime_day_start_ms(localtime_zone_find("America/Chicago"),
+                                               days_from_civil(2025 + 2 * (int32_t)i, 2, 28)) +
+                        rows[i].hour * 3600 * 1000;
+        dw_tick(world);
+        ring(world, contractor, OFFERED);
+        move_to(world, contractor, rows[i].zone);
+        assert_int_equal(ring_at(world, contractor, ZR_CAP_WINDOW_DAY, world->now_ms),
+                         rows[i].days);
+        assert_int_equal(usage(world, contractor).windows[ZR_CAP_WINDOW_MONTH - 1].calls,
+                         rows[i].months);
+        assert_true(usage(world, contractor).windows[ZR_CAP_WINDOW_DAY - 1].end_ms ==
+                    localtime_day_start_ms(zone, days_from_civil(2025 + 2 * (int32_t)i, 2, 28) + 1 +
+                                                     (rows[i].days == 1)));
+    }
+}
+
+/* The same where there is no schedule, and the office moves. */
+static void
+test_an_office_that_moves_west_keeps_the_date(void **state)
+{
+    struct domain_world *world = *state;
+    const struct zip_row far = {.claimable = 1, .state = "CA", .timezone = "US/Pacific"};
+    const uint32_t contractor = dw_contractor(world, 0);
+    const uint64_t midnight_ms =
+        localtime_day_start_ms(localtime_zone_find("America/Chicago"), days_from_civil(2026, 3, 1));
+    struct zr_contractor_put_request request = {.office_zip = 90001, .phones_count = 1};
+    struct contractor_row row;
+
+    state_zip_put(&world->state, request.office_zip, &far);
+    assert_int_equal(ring_at(world, contractor, ZR_CAP_WINDOW_DAY, midnight_ms - 1), 1);
+    assert_true(state_contractor_get(&world->state, contractor, &row));
+    request.contractor_id = row.contractor_id;
+    request.expected_version = row.version;
+    request.phones[0].phone = row.phones[0];
+    assert_int_equal(dw_run(world, dw_portal, ZR_OP_CONTRACTOR_PUT, &request), ZR_STATUS_OK);
+    assert_int_equal(ring_at(world, contractor, ZR_CAP_WINDOW_DAY, midnight_ms), 2);
+    assert_int_equal(usage(world, contractor).windows[ZR_CAP_WINDOW_MONTH - 1].calls, 2);
+    assert_int_equal(
+        ring_at(world, contractor, ZR_CAP_WINDOW_MONTH, midnight_ms + UINT64_C(2) * 3600000), 1);
+}
+
 /* R36: misses in a row, of any kind but the caller's own, rest the contractor; a CONNECT ends the
  * row. */
 static void
@@ -414,6 +477,8 @@ main(void)
         DW_TEST(test_a_move_west_gives_a_date_no_second_cap),
         DW_TEST(test_a_month_ends_by_the_zone_of_its_end),
         DW_TEST(test_a_move_taken_back_moves_no_window),
+        DW_TEST(test_a_zone_at_once_keeps_the_date_too),
+        DW_TEST(test_an_office_that_moves_west_keeps_the_date),
         DW_TEST(test_days_of_23_and_25_hours_are_days),
         DW_TEST(test_misses_in_a_row_cool_down),
         DW_TEST(test_a_row_of_misses_knows_no_caps),
