@@ -306,6 +306,19 @@ gap_push(struct service *service, struct subscription *subscription, uint64_t ne
 /* ---- a turn ---------------------------------------------------------------------------------- */
 
 /*
+ * The newest event that may be told now. The snapshot may have a commit that is not published yet;
+ * but the colours of a delta are read where the committer publishes (map.h), and told once.
+ */
+static uint64_t
+newest_told(const struct service *service)
+{
+    const uint64_t stored = service->head.counters[COUNTER_EVENT];
+    const uint64_t published = service->subscriptions->seen;
+
+    return stored < published ? stored : published;
+}
+
+/*
  * A reader is slow when it falls behind by more than it was: one that comes back after a week has
  * a long way to go and is not.
  */
@@ -329,7 +342,7 @@ static uint32_t
 subscription_push_frame(struct service *service, struct subscription *subscription,
                         uint32_t rows_max)
 {
-    const uint64_t newest = service->head.counters[COUNTER_EVENT];
+    const uint64_t newest = newest_told(service);
     const bool map = subscription->kind == SUBSCRIPTION_MAP;
     const uint16_t full = map ? CHANGES_MAX : EVENTS_MAX;
     uint16_t filled = 0;
@@ -375,7 +388,7 @@ subscription_push(struct service *service, struct subscription *subscription,
         return true;
     }
     (void)service_snapshot(service);
-    newest = service->head.counters[COUNTER_EVENT];
+    newest = newest_told(service);
     if (subscription_is_slow(service->subscriptions, subscription, newest)) {
         gap_push(service, subscription, newest);
     }
@@ -413,7 +426,6 @@ subscriptions_push(struct service *service)
             subscription_remove(subscriptions, subscriptions->next);
             continue;
         }
-        /* The snapshot may be newer than `newest`: then the next look has less to do. */
         subscriptions->behind = subscriptions->behind || subscription->cursor < newest;
         subscriptions->next++;
     }

@@ -197,19 +197,31 @@ following_begin(void)
     return &following_state;
 }
 
-/* Durable, then published, in the committer's order. */
 static inline void
-following_commit(void)
+following_make_durable(void)
 {
-    struct committer_published *published = committer_published(rig.committer);
-
     following_head.commit_seq++;
     memcpy(following_head.counters, following_state.counters, sizeof following_state.counters);
     assert_int_equal(store_commit(&following_view, &following_head), STATUS_OK);
+}
+
+static inline void
+following_publish(void)
+{
+    struct committer_published *published = committer_published(rig.committer);
+
     atomic_store(&published->commit_seq, following_head.commit_seq);
     atomic_store(&published->catalogue, following_head.counters[COUNTER_CATALOGUE]);
     atomic_store(&published->auth_epoch, following_head.counters[COUNTER_AUTH_EPOCH]);
     atomic_store(&published->events_seq, following_head.counters[COUNTER_EVENT]);
+}
+
+/* Durable, then published, in the committer's order. */
+static inline void
+following_commit(void)
+{
+    following_make_durable();
+    following_publish();
 }
 
 static inline void

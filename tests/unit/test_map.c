@@ -28,21 +28,35 @@ zip_put(uint32_t zip, bool claimable)
     following_commit();
 }
 
-/* A slot changed: as slot_change_commit() and the committer do it. */
+/* The event of a slot that changed, as slot_change_commit() makes it. */
 static void
-slot_put(uint32_t zip, uint16_t category, bool taken, bool full)
+slot_event_put(uint32_t zip, uint16_t category, bool taken, bool full)
 {
-    const struct slot_row slot = {.version = 1, .taken = taken, .full = full};
-
-    (void)following_begin();
     following_put_event((struct event_row){
         .type = ZR_EVENT_MAP_DELTA,
         .audience = AUDIENCE_MAP,
         .zip = zip,
         .category = category,
         .code = (uint8_t)((taken ? MAP_CODE_TAKEN : 0) | (full ? MAP_CODE_FULL : 0))});
+}
+
+static void
+slot_publish(uint32_t zip, uint16_t category, bool taken, bool full)
+{
+    const struct slot_row slot = {.version = 1, .taken = taken, .full = full};
+
     cascades_publish(rig.cascades, zip, category, &slot);
-    following_commit();
+}
+
+/* A slot changed: as the committer does it. */
+static void
+slot_put(uint32_t zip, uint16_t category, bool taken, bool full)
+{
+    (void)following_begin();
+    slot_event_put(zip, category, taken, full);
+    following_make_durable();
+    slot_publish(zip, category, taken, full);
+    following_publish();
 }
 
 static int
@@ -271,6 +285,27 @@ test_e21_deltas_after_the_version(void **state)
     assert_int_equal(following.pushed[2].change.colour_primary, ZR_MAP_COLOUR_RED);
 }
 
+/* E21: a snapshot may have a commit whose slots are not published yet. Its deltas wait for them:
+ * nothing comes behind that would tell the right colours. */
+static void
+test_e21_delta_waits_for_its_slots(void **state)
+{
+    (void)state;
+    follow(0);
+    slot_put(ALVIN, PLUMBING, true, false);
+    (void)following_begin();
+    slot_event_put(PEARLAND, PLUMBING, true, false);
+    following_make_durable();
+    (void)following_settle();
+    slot_publish(PEARLAND, PLUMBING, true, false);
+    following_publish();
+    (void)following_settle();
+    assert_int_equal(following.pushed_count, 2);
+    assert_int_equal(following.pushed[0].change.zip, ALVIN);
+    assert_int_equal(following.pushed[1].change.zip, PEARLAND);
+    assert_int_equal(following.pushed[1].change.colour_primary, ZR_MAP_COLOUR_YELLOW);
+}
+
 /* What concerns many ZIPs, and a gap: "take a snapshot", zip 0. */
 static void
 test_change_of_an_offer_and_a_gap_ask_for_a_snapshot(void **state)
@@ -304,6 +339,7 @@ main(void)
         MAP_TEST(test_range_is_read_page_by_page),
         MAP_TEST(test_snapshot_has_every_zip_number),
         MAP_TEST(test_e21_deltas_after_the_version),
+        MAP_TEST(test_e21_delta_waits_for_its_slots),
         MAP_TEST(test_change_of_an_offer_and_a_gap_ask_for_a_snapshot),
     };
 
