@@ -135,8 +135,8 @@ dispatch_to_snapshot(struct service *service, const struct request *request,
 
 /* The request is decoded: to its handler. */
 static enum frame_verdict
-dispatch_decoded(struct service *service, const struct request *request,
-                 const struct zr_operation *operation, struct zr_builder *reply)
+dispatch_to_handler(struct service *service, const struct request *request,
+                    const struct zr_operation *operation, struct zr_builder *reply)
 {
     /* Not a switch on the enum: most operations share the way at the end. */
     switch ((unsigned)operation->op) {
@@ -176,6 +176,16 @@ dispatch_decoded(struct service *service, const struct request *request,
         return dispatch_to_snapshot(service, request, operation, reply);
     }
     return dispatch_to_committer(service, request, operation, reply);
+}
+
+static enum frame_verdict
+dispatch_decoded(struct service *service, const struct request *request,
+                 const struct zr_operation *operation, struct zr_builder *reply)
+{
+    const enum frame_verdict verdict = dispatch_to_handler(service, request, operation, reply);
+
+    service_judge_snapshot(service);
+    return verdict;
 }
 
 /* Frame and version. Returns the operation, or NULL with the status. */

@@ -104,18 +104,33 @@ service_give_job(struct service *service, struct job *job)
     service->jobs_free = job;
 }
 
+/* Nothing may be answered any more, not even until the server has drained; and a CHECK would end it
+ * with a code that has it started again. */
+static void
+snapshot_end_process(enum status status)
+{
+    log_line(LOG_LEVEL_ERROR, "snapshot_failed", "status=\"%s\" do=\"check the disk\"",
+             status_name(status));
+    _exit(EXIT_CODE_DAMAGE);
+}
+
 /* LMDB gives no snapshot once its meta page could not be written (pitfalls.md 31). The committer
- * has said so, and the server drains; but nothing may be answered meanwhile, and a CHECK would end
- * it with a code that has it started again. */
+ * has said so, and the server drains. */
 static void
 snapshot_begin(struct service *service)
 {
     const enum status status = store_read_begin(service->options.store, &service->view);
 
     if (status != STATUS_OK) {
-        log_line(LOG_LEVEL_ERROR, "snapshot_failed", "status=\"%s\" do=\"check the disk\"",
-                 status_name(status));
-        _exit(EXIT_CODE_DAMAGE);
+        snapshot_end_process(status);
+    }
+}
+
+void
+service_judge_snapshot(const struct service *service)
+{
+    if (service->view_open && state_failed(&service->snapshot)) {
+        snapshot_end_process(state_failure(&service->snapshot));
     }
 }
 
@@ -150,6 +165,7 @@ service_snapshot(struct service *service)
 void
 service_snapshot_end(struct service *service)
 {
+    service_judge_snapshot(service);
     if (service->view_open) {
         store_read_end(&service->view);
         service->view_open = false;

@@ -88,6 +88,11 @@ struct request_port service_port(struct service *service);
  * exit code of damage. */
 struct state *service_snapshot(struct service *service);
 
+/* To be called before anything leaves that was read of the snapshot. A row that is damaged reads as
+ * one that is not there, so what would leave may be wrong: the process ends then as well
+ * (reliability.md P14). */
+void service_judge_snapshot(const struct service *service);
+
 /* Close it, if it is open: at the end of a turn, or of what needed it between two. */
 void service_snapshot_end(struct service *service);
 

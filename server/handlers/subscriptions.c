@@ -230,6 +230,7 @@ frame_push(struct service *service, const struct subscription *subscription)
     _Static_assert(ZR_HEADER_BYTES + 64 + sizeof(struct zr_events) < sizeof frame, "always fits");
     _Static_assert(ZR_HEADER_BYTES + 64 + sizeof(struct zr_map_delta) < sizeof frame,
                    "always fits");
+    service_judge_snapshot(service);
     zr_builder_init(&builder, frame, sizeof frame);
     zr_message_encode(&builder, &header, operation->reply, &service->reply);
     CHECK(!builder.failed);

@@ -156,9 +156,9 @@ test_requests_over_the_pool_are_overloaded(void **state)
     assert_int_equal(ask(&session, ZR_OP_TOPUP, &request), ZR_STATUS_OK);
 }
 
-/* In a child, since it ends: the n-th write of a TOPUP fails, then a turn wants a snapshot. */
+/* In a child, since it may end: a market and a worker, and then `act`. Returns its exit code. */
 static int
-exit_code_after_failed_write(void **state, int nth)
+exit_code_of(void **state, void (*act)(int nth), int nth)
 {
     char *folder =
         mmap(NULL, sizeof rig.folder, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -169,13 +169,7 @@ exit_code_after_failed_write(void **state, int nth)
     if (child == 0) {
         if (worker_setup(state) == 0) {
             memcpy(folder, rig.folder, sizeof rig.folder);
-            struct session session = session_of(ZR_ROLE_PAYMENTS);
-            const struct zr_topup_request request = rig_topup_request(contractor, 2500);
-
-            fault_arm(FAULT_WRITE, nth);
-            (void)ask(&session, ZR_OP_TOPUP, &request);
-            turn_begin();
-            (void)service_snapshot(service);
+            act(nth);
         }
         _exit(0);
     }
@@ -184,6 +178,19 @@ exit_code_after_failed_write(void **state, int nth)
     (void)munmap(folder, sizeof rig.folder);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
+}
+
+/* The n-th write of a TOPUP fails, then a turn wants a snapshot. */
+static void
+fail_a_write(int nth)
+{
+    struct session session = session_of(ZR_ROLE_PAYMENTS);
+    const struct zr_topup_request request = rig_topup_request(contractor, 2500);
+
+    fault_arm(FAULT_WRITE, nth);
+    (void)ask(&session, ZR_OP_TOPUP, &request);
+    turn_begin();
+    (void)service_snapshot(service);
 }
 
 /*
@@ -195,11 +202,52 @@ test_store_that_gives_no_snapshot_ends_the_process(void **state)
 {
     int nth = 1;
 
-    while (exit_code_after_failed_write(state, nth) == 0) {
+    while (exit_code_of(state, fail_a_write, nth) == 0) {
         assert_true(++nth < 20);
     }
     assert_true(nth > 1);
-    assert_int_equal(exit_code_after_failed_write(state, nth), 71);
+    assert_int_equal(exit_code_of(state, fail_a_write, nth), 71);
+}
+
+/* While nobody serves, the row of the contractor's top-ups gets a size that nobody knows. */
+static void
+damage_its_autotopup(void)
+{
+    const uint64_t number = contractor;
+
+    service_close(service);
+    rig_stop();
+    rig_open(false);
+    store_put_number(&rig.view, TABLE_AUTOTOPUP, number, &number, sizeof number);
+    rig_commit(0);
+    rig_crash();
+    worker_serve();
+}
+
+/* `what` is the operation: read for the contractor, in a turn that is not over yet. */
+static void
+read_beside_damage(int what)
+{
+    const struct zr_profile_get_request of_profile = {.contractor = contractor};
+    const struct zr_contractor_get_request of_contractor = {.contractor = contractor};
+    struct session session;
+
+    damage_its_autotopup();
+    session = session_of(ZR_ROLE_PORTAL);
+    turn_begin();
+    (void)send(&session, (uint16_t)what,
+               what == ZR_OP_AUTOTOPUP_GET ? (const void *)&of_profile : &of_contractor);
+}
+
+/*
+ * P14: a worker that reads a damaged row gives no answer, as the committer gives none. Goal: the
+ * process ends before the reply of that frame, and does not for who reads something else.
+ */
+static void
+test_damage_in_a_snapshot_ends_the_process(void **state)
+{
+    assert_int_equal(exit_code_of(state, read_beside_damage, ZR_OP_CONTRACTOR_GET), 0);
+    assert_int_equal(exit_code_of(state, read_beside_damage, ZR_OP_AUTOTOPUP_GET), 71);
 }
 
 /* ---- a call -------------------------------------------------------------------------------- */
@@ -321,6 +369,7 @@ main(void)
         SERVICE_TEST(test_deferred_reply_is_posted_with_a_later_turn),
         SERVICE_TEST(test_requests_over_the_pool_are_overloaded),
         cmocka_unit_test(test_store_that_gives_no_snapshot_ends_the_process),
+        cmocka_unit_test(test_damage_in_a_snapshot_ends_the_process),
         SERVICE_TEST(test_call_is_leased_connected_and_ended),
         SERVICE_TEST(test_repeated_route_gets_the_same_ticket),
         SERVICE_TEST(test_changed_ticket_is_bad),
