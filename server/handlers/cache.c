@@ -90,6 +90,7 @@ cache_refresh(struct cache *cache, struct state *state, uint64_t version)
         const struct policy_key key = {ZR_SCOPE_CATEGORY, category, 0};
 
         cache->category_exists[i] = state_category_get(state, category, &cache->categories[i]);
+        cache->categories_count += cache->category_exists[i];
         cache->category_policy[i] = state_policy_get(state, key, &cache->category_policies[i]);
     }
     cache->version = version;

@@ -18,6 +18,7 @@ struct cache {
     bool loaded;
     bool slot_policies; /* Some slot has its own: then it must be looked up. */
     bool suppresses;    /* So with callers that nobody is rung for. */
+    uint16_t categories_count;
     bool category_policy[CATEGORIES_MAX];
     bool category_exists[CATEGORIES_MAX];
     struct category_row categories[CATEGORIES_MAX];

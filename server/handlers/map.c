@@ -14,6 +14,7 @@ enum {
     ZIP3_MAX = 999,
     ZIPS_OF_ZIP3 = 100,
     BITS_PER_COLOUR = 2,
+    COLOURS_PER_BYTE = 4,
     PAGE_BYTES = MAP_PAGE_ZIPS * BITS_PER_COLOUR / 8,
     AVAILABILITY_ZIPS_MAX =
         sizeof((struct zr_availability_reply *)0)->zips / sizeof(struct zr_zip_availability),
@@ -198,6 +199,18 @@ page_count(struct service *service, uint32_t from, uint32_t zips,
     }
 }
 
+/* Where there are many categories a page has fewer ZIPs. Whole bytes of colours. */
+static uint32_t
+page_zips(const struct cache *cache, uint32_t left)
+{
+    const uint32_t looked = MAP_PAGE_LOOKS / (cache->categories_count + 1u);
+    uint32_t zips = looked < MAP_PAGE_ZIPS ? looked : MAP_PAGE_ZIPS;
+
+    zips -= zips % COLOURS_PER_BYTE;
+    CHECK(zips > 0);
+    return left < zips ? left : zips;
+}
+
 enum frame_verdict
 map_snapshot(struct service *service, const struct request *request, struct zr_builder *reply)
 {
@@ -205,12 +218,11 @@ map_snapshot(struct service *service, const struct request *request, struct zr_b
     struct zr_map_snapshot_reply *answer = &service->reply.map_snapshot_reply;
     const uint64_t version = map_version(service);
     const uint32_t left = ZIPS_COUNT - question->from;
-    const uint32_t zips = left < MAP_PAGE_ZIPS ? left : MAP_PAGE_ZIPS;
+    const uint32_t zips = page_zips(service_catalogue(service), left);
     struct zip_count counts[MAP_PAGE_ZIPS];
 
     _Static_assert(PAGE_BYTES <= sizeof answer->colours, "a page fits its reply");
     CHECK(question->from <= ZR_ZIP_MAX);
-    (void)service_catalogue(service);
     page_count(service, question->from, zips, counts);
     memset(answer, 0, sizeof *answer);
     answer->version = version;

@@ -19,9 +19,11 @@
 #include "server/handlers/service.h"
 
 enum {
-    /* ZIP numbers in one page of MAP_SNAPSHOT. A map is 100,000 numbers times all categories: cut
-     * like this, no request holds up the calls behind it for more than a millisecond. */
+    /* ZIP numbers in one page of MAP_SNAPSHOT, and slots that are looked at for it. A map is
+     * 100,000 numbers times all categories: cut like this, no request holds up the calls behind it
+     * for more than a millisecond. */
     MAP_PAGE_ZIPS = 1000,
+    MAP_PAGE_LOOKS = 40000,
 };
 
 enum frame_verdict map_availability(struct service *service, const struct request *request,

@@ -360,7 +360,7 @@ subscription_push_frame(struct service *service, struct subscription *subscripti
         rows++;
         if (event_is_wanted(subscription, &event)) {
             filled = frame_add(service, subscription, &event);
-            rows += map ? SUBSCRIPTION_DELTA_ROWS : 0;
+            rows += map ? service->cache->categories_count / SUBSCRIPTION_ROW_CATEGORIES : 0;
         }
     }
     if (filled > 0) {

@@ -27,8 +27,9 @@ enum {
     /* Rows that one turn looks at, and of them for one subscription: about half a millisecond. */
     SUBSCRIPTIONS_TURN_ROWS = 2048,
     SUBSCRIPTION_TURN_ROWS = 256,
-    /* A delta has the colours of its ZIP counted anew, which costs as much as so many rows. */
-    SUBSCRIPTION_DELTA_ROWS = 8,
+    /* A delta has the colours of its ZIP counted anew: it costs as much as a row for so many
+     * categories. */
+    SUBSCRIPTION_ROW_CATEGORIES = 3,
 };
 
 struct subscriptions;

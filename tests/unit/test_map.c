@@ -250,6 +250,38 @@ test_snapshot_has_every_zip_number(void **state)
     assert_int_equal(colours[ALVIN], 3);
 }
 
+/* As many categories as there can be. */
+static void
+categories_put(void)
+{
+    const struct category_row row = {
+        .rate_cents = RIG_RATE, .version = 1, .offered = true, .everywhere = true};
+
+    (void)following_begin();
+    for (unsigned category = 1; category < CATEGORIES_MAX; category++) {
+        state_category_put(&following_state, (uint16_t)category, &row);
+    }
+    (void)state_counter_next(&following_state, COUNTER_CATALOGUE);
+    following_commit();
+}
+
+/* However many categories there are: one page looks at so many slots, and all pages at all. */
+static void
+test_page_is_short_where_there_are_many_categories(void **state)
+{
+    static uint8_t colours[ZIPS_COUNT];
+    const struct zr_map_snapshot_request request = {.lens = ZR_MAP_LENS_PRIMARY};
+
+    (void)state;
+    categories_put();
+    assert_int_equal(following_ask(READER, ZR_OP_MAP_SNAPSHOT, &request), ZR_STATUS_OK);
+    assert_in_range(following.reply.map_snapshot_reply.next, 1, 40000 / (CATEGORIES_MAX - 1));
+    slot_put(PEARLAND, PLUMBING, true, false);
+    snapshot_read(colours, ZR_MAP_LENS_PRIMARY);
+    assert_int_equal(colours[PEARLAND], 2);
+    assert_int_equal(colours[ALVIN], 1);
+}
+
 static void
 follow(uint64_t version)
 {
@@ -306,6 +338,25 @@ test_e21_delta_waits_for_its_slots(void **state)
     assert_int_equal(following.pushed[1].change.colour_primary, ZR_MAP_COLOUR_YELLOW);
 }
 
+/* A turn looks at a bounded number of slots, too, and leaves the rest of the deltas to the next. */
+static void
+test_deltas_of_many_categories_take_turns(void **state)
+{
+    (void)state;
+    categories_put();
+    follow(0);
+    (void)following_begin();
+    for (uint32_t i = 0; i < LAG_MAX; i++) {
+        slot_event_put(PEARLAND, PLUMBING, i % 2 == 0, false);
+    }
+    following_make_durable();
+    following_publish();
+    following_turn();
+    assert_in_range(following.pushed_count, 1, 4);
+    (void)following_settle();
+    assert_int_equal(following.pushed_count, LAG_MAX);
+}
+
 /* What concerns many ZIPs, and a gap: "take a snapshot", zip 0. */
 static void
 test_change_of_an_offer_and_a_gap_ask_for_a_snapshot(void **state)
@@ -338,8 +389,10 @@ main(void)
         MAP_TEST(test_unknown_zips_and_prefixes_are_refused),
         MAP_TEST(test_range_is_read_page_by_page),
         MAP_TEST(test_snapshot_has_every_zip_number),
+        MAP_TEST(test_page_is_short_where_there_are_many_categories),
         MAP_TEST(test_e21_deltas_after_the_version),
         MAP_TEST(test_e21_delta_waits_for_its_slots),
+        MAP_TEST(test_deltas_of_many_categories_take_turns),
         MAP_TEST(test_change_of_an_offer_and_a_gap_ask_for_a_snapshot),
     };
 
