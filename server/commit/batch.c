@@ -11,6 +11,7 @@
 enum {
     IDLE_FOLD_ROWS = 512,
     TRIM_ROWS = 16,
+    TRIM_ROWS_PER_COMMAND = 4, /* More than one adds: what is trimmed must not fall behind. */
     /* Rows that one command may touch at most: room that must be free before it starts. */
     ROOM_PER_JOB = STATE_IMAGES_MAX,
     RETRY_AFTER_MS = 50,
@@ -160,25 +161,27 @@ alive_is_old(const struct committer *committer)
            clock_monotonic_ns() - committer->committed_ns > ALIVE_EVERY_NS;
 }
 
-/* Everything but the commands that this commit carries. `journaled`: it carries some. Returns
+/* Everything but the commands that this commit carries, of which so many are journaled. Returns
  * whether there is anything to commit. */
 static bool
-batch_add_upkeep(struct committer *committer, bool journaled)
+batch_add_upkeep(struct committer *committer, uint64_t journaled)
 {
     struct executor *executor = &committer->executor;
     const uint64_t now_ms = batch_log_now_ms(committer);
+    const uint32_t trim_rows = TRIM_ROWS + TRIM_ROWS_PER_COMMAND * (uint32_t)journaled;
     uint32_t done;
 
-    if (committer->full && (committer->batch_count > 0 || committer->walk != NULL) && !journaled) {
+    if (committer->full && (committer->batch_count > 0 || committer->walk != NULL) &&
+        journaled == 0) {
         return false; /* It wants space; the job may not. An idle batch tries again. */
     }
     done = decision_drain(&committer->decisions, &committer->view, committer->decisions_drained);
     committer->decisions_drained = done;
-    done += execute_trim_keys(executor, now_ms, TRIM_ROWS);
-    done += execute_trim_events(executor, now_ms, TRIM_ROWS);
+    done += execute_trim_keys(executor, now_ms, trim_rows);
+    done += execute_trim_events(executor, now_ms, trim_rows);
     done += tail_fold(committer->tail, &committer->view, fold_rows(committer));
     executor->head.fold_seq = tail_folded_to(committer->tail, executor->head.commit_seq);
-    return done > 0 || journaled || alive_is_old(committer);
+    return done > 0 || journaled > 0 || alive_is_old(committer);
 }
 
 static void
@@ -351,7 +354,7 @@ batch_run(struct committer *committer)
     if (status == STATUS_OK) {
         batch_execute(committer);
         publish_read_rows(committer->publish, &executor->state);
-        anything = batch_add_upkeep(committer, executor->head.commit_seq != seq_before);
+        anything = batch_add_upkeep(committer, executor->head.commit_seq - seq_before);
         status = batch_commit(committer, anything);
     }
     if (status == STATUS_OK) {

@@ -416,8 +416,8 @@ rig_ticket(uint32_t contractor)
     return ticket;
 }
 
-static inline uint16_t
-rig_connect(const struct ticket *ticket)
+static inline struct zr_connect_request
+rig_connect_request(const struct ticket *ticket)
 {
     static struct mac *mac;
     static const struct ticket_keys keys = {.count = 1};
@@ -425,6 +425,14 @@ rig_connect(const struct ticket *ticket)
 
     mac = mac == NULL ? mac_open() : mac;
     request.ticket_length = ticket_encode(request.ticket, ticket, &keys, mac);
+    return request;
+}
+
+static inline uint16_t
+rig_connect(const struct ticket *ticket)
+{
+    const struct zr_connect_request request = rig_connect_request(ticket);
+
     return rig_send(rig_switch, ZR_OP_CONNECT, &request);
 }
 

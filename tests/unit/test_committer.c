@@ -2,6 +2,7 @@
  * test_committer.c - group commit: nothing answered before it is durable, one refused job spares
  * its batch, and a storage that fails is said so, survived, or the end (P2, P15, P16).
  */
+#include "server/commit/batch.h"
 #include "tests/unit/test_commit.h"
 #include "tests/unit/test_faults.h"
 
@@ -253,6 +254,54 @@ test_committer_keeps_up_with_a_pipeline(void **state)
     assert_true(seq >= PIPELINED);
     rig_stop();
     assert_int_equal(posted_after_restart(contractor), FUND + (int64_t)PIPELINED * 2500);
+}
+
+static uint64_t
+events_count(void)
+{
+    struct store_view view = {0};
+    uint64_t count;
+
+    assert_int_equal(store_read_begin(rig.store, &view), STATUS_OK);
+    count = store_count(&view, TABLE_EVENT);
+    store_read_close(&view);
+    return count;
+}
+
+/* Events older than their horizon go at least as fast as commands make new ones: or the table
+ * would grow for ever where batches are large. */
+static void
+test_committer_trims_as_fast_as_it_writes(void **state)
+{
+    enum { OLD = 10 * RIG_JOBS, JOBS = RIG_JOBS / 2 };
+    const struct event_row old = {.type = ZR_EVENT_CLAIMED, .audience = AUDIENCE_MAP, .time_ms = 1};
+    struct state *rules = &rig.executor.state;
+    uint32_t contractor;
+    uint64_t before;
+
+    (void)state;
+    for (int i = 0; i < OLD; i++) {
+        state_event_put(rules, state_counter_next(rules, COUNTER_EVENT), &old);
+    }
+    contractor = rig_contractor(FUND);
+    rig_commit(100);
+    rig_crash();
+    assert_int_equal(rig_recover(), STATUS_OK);
+    assert_int_equal(sem_init(&rig.woken, 0, 0), 0);
+    rig.committer->wake = rig_wake;
+    for (int i = 0; i < JOBS; i++) {
+        const struct ticket ticket = rig_ticket(contractor);
+        const struct zr_connect_request connect = rig_connect_request(&ticket);
+
+        rig_fill(&rig.jobs[i], rig_switch, ZR_OP_CONNECT, &connect);
+        assert_true(committer_submit(rig.committer, &rig.jobs[i]));
+    }
+    before = events_count();
+    assert_int_equal(batch_run(rig.committer), STATUS_OK);
+    assert_int_equal(rig.jobs[JOBS - 1].status, ZR_STATUS_OK);
+    assert_in_range(events_count(), 0, before);
+    rig_leave();
+    (void)sem_destroy(&rig.woken);
 }
 
 /* ---- leases and units --------------------------------------------------------------------- */
@@ -529,6 +578,7 @@ main(void)
         COMMITTER_TEST(test_committer_stop_folds_everything),
         COMMITTER_TEST(test_committer_publishes_before_it_replies),
         COMMITTER_TEST(test_committer_keeps_up_with_a_pipeline),
+        COMMITTER_TEST(test_committer_trims_as_fast_as_it_writes),
         COMMITTER_TEST(test_committer_counts_a_connected_call_until_its_end),
         COMMITTER_TEST(test_committer_ends_a_unit_whose_end_was_lost),
         COMMITTER_TEST(test_committer_ends_the_lease_with_its_job_whatever_became_of_it),
