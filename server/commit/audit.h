@@ -1,9 +1,9 @@
 /*
  * audit.h - the whole state, looked at: its hash, and whether it keeps the invariants.
  *
- * Both walk every row of one position in the log. In a server that position is a snapshot beside
- * which commands go on (auditor.h); elsewhere the state stands still. Rows that are not folded
- * yet are looked at as they are in the tail.
+ * Both walk every row that rules wrote, as of one position in the log. In a server that position is
+ * a snapshot beside which commands go on (auditor.h); elsewhere the state stands still. Rows that
+ * are not folded yet are looked at as they are in the tail.
  */
 #ifndef ZR_AUDIT_H
 #define ZR_AUDIT_H
@@ -29,9 +29,10 @@ void audit_state_hash(struct state *state, const struct audit_scope *scope, stru
                       struct zr_state_hash_reply *reply);
 
 /*
- * Judge I1-I14, the ledger's chains, the timers and every row's checksum. `violations` counts
- * what is wrong; each is logged once. A checksum that fails also sticks to the view.
- * Decisions are those of the request's range. `now_ms`: log time, by which timers are overdue.
+ * Judge I1-I14, the ledger's chains, the timers and the checksum of every row that is walked; of
+ * the logs only the decisions are. `violations` counts what is wrong; each is logged once. A
+ * checksum that fails also sticks to the view. Decisions are those of the request's range.
+ * `now_ms`: log time, by which timers are overdue.
  */
 void audit_run(struct state *state, const struct audit_scope *scope, uint64_t now_ms,
                const struct zr_audit_request *request, struct zr_audit_reply *reply);
