@@ -95,6 +95,17 @@ walk_take(struct committer *committer, struct job *job, uint64_t now_ms)
     }
 }
 
+/* For records that may wait in their ring: EXPLAIN, and once some were lost each job that would put
+ * its ticket's in the place of one (execute.c). */
+static bool
+job_asks_for_decisions(const struct committer *committer, const struct job *job)
+{
+    const uint16_t op = job->header.op;
+
+    return (op == ZR_OP_EXPLAIN && !committer->full) ||
+           ((op == ZR_OP_CONNECT || op == ZR_OP_END) && committer->executor.decisions_lost);
+}
+
 /* True when the job was executed; else it is held back for the next batch. */
 static bool
 batch_take(struct committer *committer, struct job *job, uint64_t now_ms)
@@ -109,8 +120,8 @@ batch_take(struct committer *committer, struct job *job, uint64_t now_ms)
         walk_take(committer, job, now_ms);
         return true;
     }
-    if (job->header.op == ZR_OP_EXPLAIN && !committer->full) {
-        /* It asks for records that may wait in their ring. */
+    committer->executor.decisions_lost = decision_was_lost(&committer->decisions);
+    if (job_asks_for_decisions(committer, job)) {
         committer->decisions_drained =
             decision_drain(&committer->decisions, &committer->view, committer->decisions_drained);
     }

@@ -65,6 +65,12 @@ decision_count(const struct decision_ring *ring)
     return backlog_count(&ring->backlog);
 }
 
+bool
+decision_was_lost(const struct decision_ring *ring)
+{
+    return atomic_load_explicit(&ring->backlog.lost, memory_order_relaxed) > 0;
+}
+
 /* Of the decision of its attempt that has `again` others before it. */
 static size_t
 key_of(uint8_t key[DECISION_KEY_BYTES_MAX], const struct decision_row *row, uint8_t again)

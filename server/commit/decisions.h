@@ -97,4 +97,7 @@ void decision_forget(struct decision_ring *ring, uint32_t rows_count);
 /* Records waiting. */
 uint32_t decision_count(const struct decision_ring *ring);
 
+/* Did any record ever find the ring full? Any thread. */
+bool decision_was_lost(const struct decision_ring *ring);
+
 #endif

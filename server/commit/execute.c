@@ -371,7 +371,7 @@ call_is_of_this_boot(const struct executor *executor, const struct zr_id *call_r
 }
 
 /* A CONNECT or END by a ticket of an earlier boot: its decision may have been in the ring that the
- * crash took. Those of this boot stand in the ring, or are durable. */
+ * crash took. Those of this boot are in this transaction, or durable; unless the ring was full. */
 static void
 job_carry_decision(struct executor *executor, uint16_t op)
 {
@@ -383,7 +383,7 @@ job_carry_decision(struct executor *executor, uint16_t op)
     struct ticket ticket;
 
     if (length > 0 && ticket_decode(&ticket, bytes, length) &&
-        !call_is_of_this_boot(executor, &ticket.call_ref)) {
+        (executor->decisions_lost || !call_is_of_this_boot(executor, &ticket.call_ref))) {
         decision_carry(executor->state.view, &ticket);
     }
 }

@@ -21,6 +21,7 @@ struct executor {
     struct store_head head;   /* Position, log time and chain as of the last command. */
     uint32_t contractors_max; /* Numbers below this fit the hot array; 0 = no limit (replay). */
     struct audit_scope audit; /* For AUDIT and STATE_HASH; zero in a replay. */
+    bool decisions_lost;      /* Some record of this boot found no place in its ring. */
     union zr_any_message request;
     union zr_any_message reply;
 };

@@ -356,6 +356,42 @@ test_calls_over_the_bound_are_overloaded(void **state)
     assert_int_equal(hot_leases_count(rig.hot), 1);
 }
 
+/*
+ * R68, E65: a decision whose record found no place in the ring is known to its ticket alone. Goal:
+ * a CONNECT by it puts it where EXPLAIN finds it, as after a crash. Method: a full disk keeps the
+ * ring from being emptied while the caller asks again and again.
+ */
+static void
+test_decision_that_found_its_ring_full_is_carried_by_its_ticket(void **state)
+{
+    struct session session = session_of(ZR_ROLE_SWITCH);
+    struct zr_route_request route = route_request();
+    struct zr_connect_request connect = {0};
+    struct zr_explain_request explain = {0};
+    struct zr_route_reply routed;
+
+    (void)state;
+    fault_arm(FAULT_NO_SPACE, 1);
+    for (int i = 0; i <= RIG_JOBS; i++) {
+        route.caller++; /* Another question: decided anew. */
+        assert_int_equal(ask(&session, ZR_OP_ROUTE, &route), ZR_STATUS_OK);
+        assert_int_equal(rig.reply.route_reply.revision, i);
+    }
+    routed = rig.reply.route_reply;
+    assert_int_equal(atomic_load(&service->decisions->backlog.lost), 1);
+    fault_disarm();
+    connect.ticket_length = routed.ticket_length;
+    memcpy(connect.ticket, routed.ticket, routed.ticket_length);
+    assert_int_equal(ask(&session, ZR_OP_CONNECT, &connect), ZR_STATUS_OK);
+    explain.call_ref = routed.call_ref;
+    explain.place = RIG_JOBS;
+    assert_int_equal(ask(&session, ZR_OP_EXPLAIN, &explain), ZR_STATUS_OK);
+    assert_int_equal(rig.reply.explain_reply.decisions, RIG_JOBS + 1);
+    assert_int_equal(rig.reply.explain_reply.revision, routed.revision);
+    assert_int_equal(rig.reply.explain_reply.cut, 1);
+    assert_int_equal(rig.reply.explain_reply.judged[0].contractor, contractor);
+}
+
 int
 main(void)
 {
@@ -375,6 +411,7 @@ main(void)
         SERVICE_TEST(test_changed_ticket_is_bad),
         SERVICE_TEST(test_query_leaves_no_trace),
         SERVICE_TEST(test_calls_over_the_bound_are_overloaded),
+        SERVICE_TEST(test_decision_that_found_its_ring_full_is_carried_by_its_ticket),
     };
 
     log_set_level(LOG_LEVEL_ERROR);
