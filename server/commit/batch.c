@@ -5,6 +5,7 @@
 
 #include "protocol/check.h"
 #include "server/base/log.h"
+#include "server/domain/timer.h"
 
 #include <string.h>
 
@@ -353,6 +354,19 @@ batch_commit(struct committer *committer, bool anything)
     return status;
 }
 
+/* For as long as nothing could be written nobody could keep a deadline: it is as if the server had
+ * been away (M2). Until it heals, the end of that time is now. */
+static void
+batch_judge_outage(struct committer *committer)
+{
+    const uint64_t alive_ms = committer->executor.head.alive_ms;
+    const uint64_t now_ms = clock_now_ms(committer->options.clock);
+
+    if (committer->full && alive_ms != 0 && now_ms > alive_ms + TIMER_OUTAGE_MS) {
+        own_set_outage(&committer->own, alive_ms, now_ms);
+    }
+}
+
 enum status
 batch_run(struct committer *committer)
 {
@@ -362,6 +376,7 @@ batch_run(struct committer *committer)
     bool anything;
 
     committer->decisions_drained = 0;
+    batch_judge_outage(committer);
     if (status == STATUS_OK) {
         batch_execute(committer);
         publish_read_rows(committer->publish, &executor->state);

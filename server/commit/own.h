@@ -16,7 +16,8 @@
 
 enum { OWN_COMMANDS_MAX = 4096 }; /* In one batch. */
 
-/* The server was away: deadlines that fell into it move, before anything else (M2). */
+/* The server was away, or its disk was full: deadlines that fell into it move, before anything else
+ * (M2). */
 struct outage {
     uint64_t from_ms;
     uint64_t to_ms; /* 0 = there was none, or it is dealt with. */

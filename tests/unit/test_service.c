@@ -2,6 +2,7 @@
  * test_service.c - a worker's handlers over a real committer, without a network: who may do what,
  * what a turn sees, and what comes back later.
  */
+#include "server/domain/timer.h"
 #include "tests/unit/test_faults.h"
 #include "tests/unit/test_worker.h"
 
@@ -392,6 +393,45 @@ test_decision_that_found_its_ring_full_is_carried_by_its_ticket(void **state)
     assert_int_equal(rig.reply.explain_reply.judged[0].contractor, contractor);
 }
 
+/* RESUME of the one claim, under a key of its own. Returns the status. */
+static uint16_t
+resume_claim(struct session *session)
+{
+    const struct zr_resume_request resume = {.op_id = rig_key(), .claim_id = 1};
+
+    return ask(session, ZR_OP_RESUME, &resume);
+}
+
+/*
+ * M2: on a full disk nobody can keep a deadline. Goal: who was refused in time has an hour once
+ * there is space again, as after any other outage, and then no more.
+ */
+static void
+test_deadline_on_a_full_disk_moves_as_in_an_outage(void **state)
+{
+    const struct zr_pause_request pause = {.op_id = rig_key(), .claim_id = 1};
+    const struct zr_claim_get_request get = {.claim_id = 1};
+    struct session session = session_of(ZR_ROLE_PORTAL);
+    uint64_t left_ms;
+
+    (void)state;
+    assert_int_equal(ask(&session, ZR_OP_PAUSE, &pause), ZR_STATUS_OK);
+    assert_int_equal(ask(&session, ZR_OP_CLAIM_GET, &get), ZR_STATUS_OK);
+    left_ms = rig.reply.claim_get_reply.deadline_ms - clock_now_ms(&rig.clock);
+    fault_arm(FAULT_NO_SPACE, 1);
+    clock_advance_ms(&rig.clock, left_ms - 1000);
+    assert_int_equal(resume_claim(&session), ZR_STATUS_STORAGE_FULL);
+    clock_advance_ms(&rig.clock, 60000);
+    assert_int_equal(resume_claim(&session), ZR_STATUS_STORAGE_FULL);
+    fault_disarm();
+    assert_int_equal(rig_topup(contractor, 2500), ZR_STATUS_OK);
+    assert_int_equal(ask(&session, ZR_OP_CLAIM_GET, &get), ZR_STATUS_OK);
+    assert_int_equal(rig.reply.claim_get_reply.deadline_ms,
+                     clock_now_ms(&rig.clock) + TIMER_OUTAGE_GRACE_MS);
+    clock_advance_ms(&rig.clock, TIMER_OUTAGE_GRACE_MS - 1);
+    assert_int_equal(resume_claim(&session), ZR_STATUS_OK);
+}
+
 int
 main(void)
 {
@@ -411,6 +451,7 @@ main(void)
         SERVICE_TEST(test_changed_ticket_is_bad),
         SERVICE_TEST(test_query_leaves_no_trace),
         SERVICE_TEST(test_calls_over_the_bound_are_overloaded),
+        SERVICE_TEST(test_deadline_on_a_full_disk_moves_as_in_an_outage),
         SERVICE_TEST(test_decision_that_found_its_ring_full_is_carried_by_its_ticket),
     };
 
