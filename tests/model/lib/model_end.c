@@ -126,10 +126,14 @@ end_without_index(struct model *model, int call_index, int ticket_index,
         reply->settlement = ZR_SETTLEMENT_NONE;
         return MODEL_REPEATED;
     }
-    if (!call->durable && ticket_index < 0 && !model_has_newest(model, call)) {
-        return ZR_STATUS_NOT_FOUND;
+    if (!call->durable) { /* Else it has its row. */
+        const int ticket = ticket_index >= 0 ? ticket_index : model_newest(call);
+
+        if (ticket_index < 0 && !model_has_newest(model, call)) {
+            return ZR_STATUS_NOT_FOUND;
+        }
+        model_call_begin(call, &call->tickets[ticket]);
     }
-    model_call_begin(call, &call->tickets[ticket_index >= 0 ? ticket_index : model_newest(call)]);
     call->state = ZR_CALL_ABANDONED;
     reply->state = ZR_CALL_ABANDONED;
     reply->settlement = ZR_SETTLEMENT_NONE;
