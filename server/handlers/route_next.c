@@ -45,15 +45,16 @@ ticket_knows(const struct ticket *ticket, uint8_t index, uint32_t contractor)
     return false;
 }
 
-/* The call's row: by the name in the ticket, since the index by call id lags by its fold; by that
- * index where it got its name from another ticket. */
+/* The call's row: by a name that the call may have, since the index by call id lags by its fold; by
+ * that index where it got its name from another ticket. */
 static bool
-next_find_row(struct service *service, const struct ticket *ticket, struct call_row *row)
+next_find_row(struct service *service, const struct ticket *ticket, const struct zr_id *name,
+              struct call_row *row)
 {
     struct state *snapshot = service_snapshot(service);
     struct zr_id call_ref;
 
-    return state_call_get(snapshot, &ticket->call_ref, row) ||
+    return state_call_get(snapshot, name, row) ||
            (state_call_find(snapshot, ticket->tenant, &ticket->call_id, &call_ref) &&
             state_call_get(snapshot, &call_ref, row));
 }
@@ -79,7 +80,7 @@ next_judge_row(struct service *service, const struct ticket *ticket, uint8_t ind
 {
     struct call_row row;
 
-    if (!next_find_row(service, ticket, &row)) {
+    if (!next_find_row(service, ticket, &ticket->call_ref, &row)) {
         return ZR_STATUS_OK;
     }
     if (row.revision > ticket->revision) {
@@ -100,7 +101,7 @@ call_had_leg(struct service *service, const struct ticket *ticket)
 {
     struct call_row row;
 
-    return next_find_row(service, ticket, &row) && row.legs_count > 0;
+    return next_find_row(service, ticket, &ticket->call_ref, &row) && row.legs_count > 0;
 }
 
 /* A ticket of before a restart has attempts of its own: what memory says of legs counts in those of
@@ -109,15 +110,14 @@ static bool
 call_had_other_leg(struct service *service, const struct ticket *ticket, uint8_t index,
                    const struct remembered_call *call)
 {
-    struct ticket named = *ticket;
     struct call_row row;
 
     if (!call->connected_once ||
         memcmp(&ticket->call_ref, &call->call_ref, sizeof call->call_ref) == 0) {
         return false;
     }
-    named.call_ref = call->call_ref;
-    return (next_find_row(service, &named, &row) || next_find_row(service, ticket, &row)) &&
+    return (next_find_row(service, ticket, &call->call_ref, &row) ||
+            state_call_get(service_snapshot(service), &ticket->call_ref, &row)) &&
            row_has_later_leg(&row, ticket, index);
 }
 

@@ -449,6 +449,18 @@ test_a_refused_report_supersedes_no_ticket(void **state)
 
 /* ---- what memory does not know --------------------------------------------------------------- */
 
+/* A call that rings before a restart, and connects behind it while indexes are folded slowly. */
+static void
+scene_connect_behind_restart(struct scene *scene)
+{
+    scene_fill(scene);
+    assert_int_equal(route(scene), ZR_STATUS_OK);
+    rig.fold_slice = 1;
+    worker_restart();
+    scene->line = session_of(ZR_ROLE_SWITCH);
+    assert_int_equal(connect(scene, 0), ZR_STATUS_OK);
+}
+
 /*
  * Goal: I6, R35: ROUTE_NEXT of a call that connected after a restart rings nobody, at once.
  * Method: hardly anything is folded, so for a moment the index by call id knows nothing of it; its
@@ -460,12 +472,7 @@ test_a_call_connected_after_a_restart_is_known_by_its_ticket(void **state)
     struct scene scene;
 
     (void)state;
-    scene_fill(&scene);
-    assert_int_equal(route(&scene), ZR_STATUS_OK);
-    rig.fold_slice = 1;
-    worker_restart();
-    scene.line = session_of(ZR_ROLE_SWITCH);
-    assert_int_equal(connect(&scene, 0), ZR_STATUS_OK);
+    scene_connect_behind_restart(&scene);
     assert_int_equal(next(&scene, 0, ZR_OUTCOME_NO_ANSWER), ZR_STATUS_CALL_CONNECTED);
     assert_int_equal(leases_of(scene.contractors[1]), 0);
 }
@@ -477,12 +484,7 @@ test_a_call_connected_after_a_restart_is_not_routed_again(void **state)
     struct scene scene;
 
     (void)state;
-    scene_fill(&scene);
-    assert_int_equal(route(&scene), ZR_STATUS_OK);
-    rig.fold_slice = 1;
-    worker_restart();
-    scene.line = session_of(ZR_ROLE_SWITCH);
-    assert_int_equal(connect(&scene, 0), ZR_STATUS_OK);
+    scene_connect_behind_restart(&scene);
     assert_int_equal(route(&scene), ZR_STATUS_CALL_CONNECTED);
     assert_int_equal(leases_of(scene.contractors[1]), 0);
 }
