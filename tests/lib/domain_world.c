@@ -193,6 +193,21 @@ put_category(struct domain_world *world, const char *name)
     assert_int_equal(dw_run(world, dw_admin, ZR_OP_CATEGORY_PUT, &request), ZR_STATUS_OK);
 }
 
+void
+dw_category(struct domain_world *world, int64_t rate_cents, bool offered)
+{
+    struct zr_category_put_request request = {.rate_cents = rate_cents,
+                                              .category = DW_CATEGORY,
+                                              .offered = offered,
+                                              .zips_action = ZR_ZIPS_EVERYWHERE,
+                                              .name = "plumbing"};
+    struct category_row row;
+
+    assert_true(state_category_get(&world->state, DW_CATEGORY, &row));
+    request.expected_version = row.version;
+    assert_int_equal(dw_run(world, dw_admin, ZR_OP_CATEGORY_PUT, &request), ZR_STATUS_OK);
+}
+
 int
 dw_setup(void **state)
 {

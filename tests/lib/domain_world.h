@@ -114,6 +114,9 @@ void dw_topup(struct domain_world *world, uint32_t contractor, int64_t cents);
 struct wallet_row dw_wallet(struct domain_world *world, uint32_t contractor);
 struct slot_row dw_slot(struct domain_world *world);
 
+/* CATEGORY_PUT of DW_CATEGORY: at that rate, offered everywhere or not at all. */
+void dw_category(struct domain_world *world, int64_t rate_cents, bool offered);
+
 /* CLAIM of DW_ZIP, DW_CATEGORY, as a backup too. Returns the slot's result. */
 const struct zr_claim_result *dw_claim(struct domain_world *world, uint32_t contractor);
 

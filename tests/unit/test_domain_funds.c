@@ -354,21 +354,6 @@ test_no_grace_forfeits_at_once(void **state)
 
 /* ---- prices change --------------------------------------------------------------------------- */
 
-static void
-set_rate(struct domain_world *world, int64_t cents)
-{
-    struct zr_category_put_request request = {.category = DW_CATEGORY,
-                                              .rate_cents = cents,
-                                              .offered = true,
-                                              .zips_action = ZR_ZIPS_EVERYWHERE,
-                                              .name = "plumbing"};
-    struct category_row row;
-
-    assert_true(state_category_get(&world->state, DW_CATEGORY, &row));
-    request.expected_version = row.version;
-    assert_int_equal(dw_run(world, dw_admin, ZR_OP_CATEGORY_PUT, &request), ZR_STATUS_OK);
-}
-
 /* A new price or multiplier reaches every claim that it is for, and only those (E17, R53). */
 static void
 test_a_new_price_reaches_everybody(void **state)
@@ -385,7 +370,7 @@ test_a_new_price_reaches_everybody(void **state)
 
         claims[i] = claim(world, contractor, i < 20 ? DW_ZIP : DW_ZIP_2, DW_CATEGORY);
     }
-    set_rate(world, 3600); /* 3600, 2520, 1800 ...: the first two of each slot are dry. */
+    dw_category(world, 3600, true); /* 3600, 2520, 1800 ...: the first two of each slot are dry. */
     for (int i = 0; i < CONTRACTORS; i++) {
         assert_int_equal(claim_row(world, claims[i]).dry_deadline_ms != 0, i % 20 < 2);
     }
@@ -394,7 +379,7 @@ test_a_new_price_reaches_everybody(void **state)
     for (int i = 0; i < CONTRACTORS; i++) {
         assert_int_equal(claim_row(world, claims[i]).dry_deadline_ms != 0, i % 20 < 1);
     }
-    set_rate(world, 2000);
+    dw_category(world, 2000, true);
     for (int i = 0; i < CONTRACTORS; i++) {
         assert_int_equal(claim_row(world, claims[i]).dry_deadline_ms, 0);
     }
@@ -450,7 +435,7 @@ test_a_contractor_with_hundreds_of_claims(void **state)
         dry += claim_row(world, id).dry_deadline_ms != 0;
     }
     assert_int_equal(dry, CLAIMS);
-    set_rate(world, 1000);
+    dw_category(world, 1000, true);
     assert_int_equal(dw_wallet(world, contractor).rate_max_cents, 1000);
     money_topup(world, contractor, 2500);
     for (uint64_t id = 0; (id = state_claim_next(&world->state, contractor, id)) != 0;) {

@@ -150,21 +150,6 @@ test_a_free_position_waits_for_the_head(void **state)
     assert_int_equal(dw_slot(world).waiting, WAITING_MAX - 1);
 }
 
-static void
-offer_category(struct domain_world *world, bool offered)
-{
-    struct zr_category_put_request request = {.rate_cents = DW_RATE,
-                                              .category = DW_CATEGORY,
-                                              .offered = offered,
-                                              .zips_action = ZR_ZIPS_EVERYWHERE,
-                                              .name = "plumbing"};
-    struct category_row row;
-
-    assert_true(state_category_get(&world->state, DW_CATEGORY, &row));
-    request.expected_version = row.version;
-    assert_int_equal(dw_run(world, dw_admin, ZR_OP_CATEGORY_PUT, &request), ZR_STATUS_OK);
-}
-
 /* M2: nobody loses his place by not claiming what cannot be claimed. Withdrawn for a week, the
  * category comes back to the list that was there, and the head is told anew each day. */
 static void
@@ -175,14 +160,14 @@ test_a_withdrawn_category_costs_no_place(void **state)
     const uint64_t mark = dt_mark(world);
 
     set_policy(world, 1, 60); /* A window of a minute asks no oftener for that. */
-    offer_category(world, false);
+    dw_category(world, DW_RATE, false);
     assert_int_equal(dt_release(world, queue.cascade.claims[0], ZR_RELEASE_NOW), ZR_STATUS_OK);
     assert_int_equal(claim_status(world, queue.waiting[0], true), ZR_STATUS_NOT_OFFERED);
     dw_advance(world, 7 * WINDOW_MS);
     assert_int_equal(dw_slot(world).waiting, WAITING_MAX);
     assert_int_equal(dw_slot(world).reserved_contractor, queue.waiting[0]);
     assert_int_equal(dt_count(world, mark, ZR_EVENT_WAITLIST_OPEN), 8);
-    offer_category(world, true);
+    dw_category(world, DW_RATE, true);
     dw_advance(world, WINDOW_MS - 1);
     assert_int_equal(claim_status(world, queue.waiting[1], true), ZR_STATUS_SLOT_TAKEN);
     assert_int_equal(claim_status(world, queue.waiting[0], true), ZR_STATUS_OK);
